@@ -1,0 +1,11 @@
+package login
+
+import "time"
+
+// What is remembered of credentials already checked.
+const (
+	maxVerified = 256            // credentials known to be right
+	maxWrong    = 1024           // credentials known to be wrong
+	verifiedFor = 12 * time.Hour // since the hash was computed
+	wrongFor    = 12 * time.Hour
+)

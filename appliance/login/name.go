@@ -1,0 +1,44 @@
+package login
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/secure/precis"
+)
+
+// maxUser is the longest user name looked at: a local part of 64 octets, "@"
+// and a domain of 255 (RFC 5321 section 4.5.3.1).
+const maxUser = 64 + 1 + 255
+
+// localPart returns the account name that user means: lower case, by PRECIS
+// UsernameCaseMapped (RFC 8265 section 3.3), without the box's own domain.
+// It returns "" for what cannot name an account.
+func (k *Keeper) localPart(user string) string {
+	if len(user) > maxUser {
+		return ""
+	}
+	name := user
+	if at := strings.LastIndexByte(user, '@'); at >= 0 {
+		if k.Domain == nil || !slices.Contains(k.Domain(), foldDomain(user[at+1:])) {
+			return ""
+		}
+		name = user[:at]
+	}
+	name, err := precis.UsernameCaseMapped.String(name)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// foldDomain returns the lower-case Unicode form of a domain, whichever way
+// the mail program wrote it.
+func foldDomain(domain string) string {
+	domain = strings.TrimSuffix(domain, ".")
+	if u, err := idna.Lookup.ToUnicode(domain); err == nil {
+		return u
+	}
+	return strings.ToLower(domain)
+}
