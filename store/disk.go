@@ -1,0 +1,112 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// ballastSize is the size of the file that is given up when the disk runs
+// full, so that deletion has room to write its tombstones and Badger to
+// compact them.
+const ballastSize = 16 << 20
+
+// maxStore32 is what a 32-bit process lets its store grow to: every file of it
+// is mapped, and beyond about 1.8 GB mapping fails for good.
+const maxStore32 = 1200 << 20
+
+// disk watches the free space under the store.
+type disk struct {
+	dir     string
+	reserve int64
+	log     *slog.Logger
+	used    func() int64 // octets of the store's files
+
+	mu    sync.Mutex // guards what follows the atomics, and the ballast
+	free  atomic.Int64
+	total atomic.Int64
+	full  atomic.Bool
+
+	runways [2]runway
+}
+
+// look measures free space and draws the conclusions. It costs one system
+// call.
+func (d *disk) look() {
+	if d.dir == "" {
+		return
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.dir, &st); err != nil {
+		return // keep the last known: a store that can't be seen fails elsewhere
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	d.free.Store(free)
+	d.total.Store(int64(st.Blocks) * int64(st.Bsize))
+	full := free < d.reserve
+	if strconv.IntSize == 32 && d.used() > maxStore32 {
+		full = true
+	}
+	// Some room must come back before mail is taken again, or the box would
+	// change its mind with every message.
+	if d.full.Load() && !full && free < d.reserve+d.reserve/8 {
+		full = true
+	}
+	if d.full.Swap(full) != full {
+		if full {
+			d.log.Warn("disk is full: new mail is refused until something is deleted", "free", free, "reserve", d.reserve)
+			d.dropBallast()
+		} else {
+			d.log.Info("disk has room again: new mail is taken", "free", free)
+		}
+	}
+	if !full && free > d.reserve+d.reserve/8+2*ballastSize {
+		d.layBallast()
+	}
+}
+
+// critical tells that there is so little room that even a small write could
+// meet a full disk, which kills the process.
+func (d *disk) critical() bool {
+	return d.dir != "" && d.free.Load() < d.reserve/4
+}
+
+func (d *disk) describe() string {
+	if strconv.IntSize == 32 && d.used() > maxStore32 {
+		return fmt.Sprintf("the store has reached the %d MB a 32-bit board can hold; delete mail", maxStore32>>20)
+	}
+	return fmt.Sprintf("%d MB free, %d MB are kept in reserve; delete mail or use a larger card", d.free.Load()>>20, d.reserve>>20)
+}
+
+func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
+
+func (d *disk) layBallast() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if st, err := os.Stat(d.ballast()); err == nil && st.Size() == ballastSize {
+		return
+	}
+	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		d.log.Warn("can't lay the ballast file", "error", err)
+		return
+	}
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, ballastSize); err != nil {
+		os.Remove(d.ballast()) // file systems without it do without ballast
+	}
+}
+
+func (d *disk) dropBallast() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := os.Remove(d.ballast()); err == nil {
+		d.log.Info("ballast given up to make room for deletion", "bytes", ballastSize)
+	}
+}
