@@ -1,0 +1,59 @@
+# Everything a person or CI asks of this tree. Each target is one line or one
+# script, so that it can also be typed by hand.
+
+# The version is the last tag, or the commit where there is none. A release
+# tarball has no .git: VERSION=1.2 make build.
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo unversioned)
+
+# A build depends on the source, the Go release and nothing else: no paths, no
+# time, no build id. Two builds of one commit are byte-identical.
+export CGO_ENABLED = 0
+FLAGS   = -trimpath -buildvcs=false -ldflags='-s -w -buildid= -X main.version=$(VERSION)'
+PROGRAM = ./cmd/posthorn
+SOURCES = $(shell go list -f '{{.Dir}}' ./...)
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
+
+.PHONY: run build cross test lint bench fuzz test-arm test-clients test-crash test-full clean
+
+build:
+	go build $(FLAGS) -o build/posthorn $(PROGRAM)
+
+# A whole box from ./data on ports above 2000: no root, no hardware.
+run: build
+	build/posthorn serve --data data --port-offset 2000
+
+# 32-bit programs take a mended allocator along; scripts/patch-ristretto says why.
+cross: build/32bit/go.mod
+	GOOS=linux GOARCH=amd64       go build $(FLAGS) -o dist/posthorn-linux-amd64 $(PROGRAM)
+	GOOS=linux GOARCH=arm64       go build $(FLAGS) -o dist/posthorn-linux-arm64 $(PROGRAM)
+	GOOS=linux GOARCH=arm GOARM=7 go build -modfile=build/32bit/go.mod $(FLAGS) -o dist/posthorn-linux-armv7 $(PROGRAM)
+	GOOS=linux GOARCH=arm GOARM=6 go build -modfile=build/32bit/go.mod $(FLAGS) -o dist/posthorn-linux-armv6 $(PROGRAM)
+
+build/32bit/go.mod: go.mod go.sum scripts/patch-ristretto
+	scripts/patch-ristretto build/32bit
+
+test:
+	$(RACE) ./...
+
+lint:
+	@unformatted=$$(gofmt -l $(SOURCES)); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+bench:
+	go test -run='^$$' -bench=. -benchmem ./...
+
+# Every fuzz target, a few seconds each: FUZZTIME=10m make fuzz for a night.
+fuzz:
+	scripts/fuzz $(or $(FUZZTIME),5s)
+
+test-arm: build/32bit/go.mod
+	scripts/test-arm
+
+test-clients test-crash test-full: build
+	scripts/$@
+
+clean:
+	rm -rf build dist
