@@ -1,0 +1,270 @@
+package message
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxText is the longest text in bytes kept of one name, subject, parameter
+// and the like; longer ones are cut.
+const maxText = 2000
+
+// A header is the state of a header being read, field by field.
+type header struct {
+	name     string // the field being read, in lower case; "" if it is of no use
+	value    []byte // its body so far, unfolded
+	size     int64  // bytes of the header before the open line
+	fields   int    // fields begun
+	boundary []byte // of Content-Type, byte for byte
+}
+
+// headerLine reads a line of the innermost part's header. empty says that it
+// is the line that ends it; next is the offset of the line after it.
+func (s *Scanner) headerLine(line []byte, empty bool, next int64) {
+	if empty {
+		s.endHeader(next, s.lines+1)
+		return
+	}
+	h := &s.head
+	text := bytes.TrimRight(line, "\r\n")
+	if line[0] != ' ' && line[0] != '\t' {
+		s.endField()
+		name := fieldName(line)
+		h.fields++
+		h.name = usedField(name, s.inner().info != nil)
+		text = text[min(len(text), bytes.IndexByte(line, ':')+1):]
+		if h.name == "received" {
+			s.inner().info.Received++
+			h.name = ""
+		}
+	}
+	h.size += next - s.offset
+	if h.fields > MaxFields || h.size > MaxHeader {
+		h.name = ""
+	}
+	if h.name != "" {
+		h.value = append(h.value, text[:min(len(text), MaxField-len(h.value))]...)
+	}
+}
+
+// usedField returns the name in lower case if the scanner uses the field: one
+// of MIME in any header, one of RFC 5322 in a message's.
+func usedField(name []byte, message bool) string {
+	var small [len("content-transfer-encoding")]byte
+	if len(name) == 0 || len(name) > len(small) {
+		return ""
+	}
+	for i, c := range name {
+		small[i] = lower(c)
+	}
+	switch n := string(small[:len(name)]); n {
+	case "content-type", "content-transfer-encoding", "content-id", "content-description",
+		"content-disposition", "content-language", "content-location", "content-md5":
+		return n
+	case "date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc",
+		"message-id", "in-reply-to", "references", "received":
+		if message {
+			return n
+		}
+	}
+	return ""
+}
+
+// endField uses the field that was read, if any. Where a field may stand once
+// the first that says something counts; lists of addresses are joined.
+func (s *Scanner) endField() {
+	h := &s.head
+	name, value := h.name, string(bytes.TrimSpace(h.value))
+	h.name, h.value = "", h.value[:0]
+	if name == "" || value == "" {
+		return
+	}
+	e := s.inner()
+	if strings.HasPrefix(name, "content-") {
+		s.mimeField(e, name, value)
+		return
+	}
+	v := &e.info.Envelope
+	switch name {
+	case "date":
+		if v.DateText == "" {
+			v.DateText = s.keep(DecodeHeader(value), 100)
+			v.Date = parseDate(v.DateText)
+		}
+	case "subject":
+		if v.Subject == "" {
+			v.Subject = s.keep(DecodeHeader(value), maxText)
+		}
+	case "from":
+		s.addresses(&v.From, value)
+	case "sender":
+		s.addresses(&v.Sender, value)
+	case "reply-to":
+		s.addresses(&v.ReplyTo, value)
+	case "to":
+		s.addresses(&v.To, value)
+	case "cc":
+		s.addresses(&v.Cc, value)
+	case "bcc":
+		s.addresses(&v.Bcc, value)
+	case "message-id":
+		if ids := messageIDs(value); v.MessageID == "" && len(ids) > 0 {
+			v.MessageID = s.keep(ids[0], maxText)
+		}
+	case "in-reply-to":
+		if v.InReplyTo == nil {
+			v.InReplyTo = s.ids(value)
+		}
+	case "references":
+		if e.info.References == nil {
+			e.info.References = s.ids(value)
+		}
+	}
+}
+
+// mimeField uses a field of RFC 2045, 2183, 2557, 1864 or 3282.
+func (s *Scanner) mimeField(e *entity, name, value string) {
+	p := &e.part
+	switch name {
+	case "content-type":
+		if !e.typed {
+			e.typed = true
+			s.contentType(p, value)
+		}
+	case "content-transfer-encoding":
+		if p.Encoding == "" {
+			word, _ := cutMedia(value)
+			p.Encoding = s.keep(word, 64)
+		}
+	case "content-disposition":
+		if p.Disposition == "" {
+			word, params := parseMedia(value)
+			p.Disposition = s.keep(word, 64)
+			p.DispositionParams = s.params(params)
+		}
+	case "content-id":
+		if p.ID == "" {
+			p.ID = s.keep(decodeText(value), maxText)
+		}
+	case "content-description":
+		if p.Description == "" {
+			p.Description = s.keep(DecodeHeader(value), maxText)
+		}
+	case "content-language":
+		for _, tag := range strings.Split(value, ",") {
+			if tag = strings.TrimSpace(tag); tag != "" && len(p.Language) < 20 {
+				p.Language = append(p.Language, s.keep(decodeText(tag), 64))
+			}
+		}
+	case "content-location":
+		if p.Location == "" {
+			p.Location = s.keep(DecodeHeader(value), maxText)
+		}
+	case "content-md5":
+		if p.MD5 == "" {
+			p.MD5 = s.keep(decodeText(value), 64)
+		}
+	}
+}
+
+// contentType sets the media type from a Content-Type field. One that is
+// broken means text/plain (RFC 2045 section 5.2).
+func (s *Scanner) contentType(p *Part, value string) {
+	media, params := parseMedia(value)
+	typ, subtype, _ := strings.Cut(media, "/")
+	if !token(typ) || !token(subtype) {
+		*p = plain(*p)
+		return
+	}
+	s.head.boundary = []byte(params["boundary"])
+	p.Type, p.Subtype = typ, subtype
+	s.room -= len(media)
+	p.Params = s.params(params)
+}
+
+// addresses reads an address field and adds what it holds.
+func (s *Scanner) addresses(to *[]Address, value string) {
+	for _, a := range parseAddresses(value, MaxAddresses-len(*to)) {
+		a.Name, a.Mailbox, a.Host = s.keep(a.Name, maxText), s.keep(a.Mailbox, maxText), s.keep(a.Host, maxText)
+		if s.room <= 0 {
+			return
+		}
+		*to = append(*to, a)
+	}
+}
+
+// ids reads a list of message ids and keeps the first and the last of them.
+func (s *Scanner) ids(value string) []string {
+	all := messageIDs(value)
+	if n := len(all); n > MaxReferences {
+		all = append(all[:1], all[n-MaxReferences+1:]...)
+	}
+	var ids []string
+	for _, id := range all {
+		if id = s.keep(id, maxText); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// messageIDs returns what stands in angle brackets, or, if nothing does, the
+// words that look like a message id (RFC 5322 section 3.6.4).
+func messageIDs(value string) []string {
+	var ids []string
+	for rest := value; ; {
+		_, after, ok := strings.Cut(rest, "<")
+		if !ok {
+			break
+		}
+		id, after, ok := strings.Cut(after, ">")
+		if !ok {
+			break
+		}
+		if id = strings.Join(strings.Fields(id), ""); id != "" {
+			ids = append(ids, decodeText(id))
+		}
+		rest = after
+	}
+	if ids != nil {
+		return ids
+	}
+	for _, word := range strings.Fields(value) {
+		if word = strings.Trim(word, "<>,"); strings.Contains(word, "@") {
+			ids = append(ids, decodeText(word))
+		}
+	}
+	return ids
+}
+
+// params keeps parameters; nil if there are none.
+func (s *Scanner) params(params map[string]string) map[string]string {
+	if len(params) == 0 {
+		return nil
+	}
+	kept := make(map[string]string, len(params))
+	for name, value := range params {
+		if s.room > 0 {
+			kept[s.keep(name, 64)] = s.keep(value, maxText)
+		}
+	}
+	return kept
+}
+
+// keep returns text as it goes into the Info: cut to a number of bytes, valid
+// UTF-8, without control characters, and "" when the Info holds enough.
+func (s *Scanner) keep(text string, most int) string {
+	if len(text) > most {
+		for most > 0 && !utf8.RuneStart(text[most]) {
+			most--
+		}
+		text = text[:most]
+	}
+	if s.room < len(text) {
+		s.room = 0
+		return ""
+	}
+	s.room -= len(text)
+	return strings.Clone(decodeText(text))
+}
