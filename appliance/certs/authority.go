@@ -130,7 +130,11 @@ func Open(dir string, opts Options) (*Authority, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.refresh(); err != nil {
-		return nil, err
+		if a.home == nil {
+			return nil, err
+		}
+		// A full disk or a bad file of the owner's must not keep the box down.
+		a.log.Error("certificates are not all in order", "err", err)
 	}
 	return a, nil
 }
@@ -152,6 +156,9 @@ func (a *Authority) SetNames(names []string, ips []netip.Addr) error {
 	a.want = want
 	return a.refresh()
 }
+
+// Until returns when the leaf for the home names ends.
+func (a *Authority) Until() time.Time { return a.shown.Load().home.Leaf.NotAfter }
 
 // Names returns the names and addresses the present leaves certify, sorted.
 func (a *Authority) Names() ([]string, []netip.Addr) {
@@ -202,10 +209,11 @@ func (a *Authority) refresh() error {
 	if err := a.renewRoot(now); err != nil {
 		errs = append(errs, err)
 	}
+	permitted := a.ca.cert.PermittedDNSDomains
 	if a.home, err = a.renewLeaf(a.home, homeFile, a.want.home(), now, sure); err != nil {
 		errs = append(errs, err)
 	}
-	if a.dom, err = a.renewLeaf(a.dom, domainFile, a.want.domain(), now, sure); err != nil {
+	if a.dom, err = a.renewLeaf(a.dom, domainFile, a.want.domain(permitted), now, sure); err != nil {
 		errs = append(errs, err)
 	}
 	s := &shown{caDER: a.ca.cert.Raw}

@@ -35,6 +35,8 @@ const (
 type leaf struct {
 	pair tls.Certificate
 	cert *x509.Certificate
+	// unsaved is the text for its file until that is written.
+	unsaved []byte
 }
 
 // readLeaf returns the leaf kept in a file, or nil if there is none to use:
@@ -55,7 +57,7 @@ func (a *Authority) readLeaf(file string) *leaf {
 		a.log.Warn("certificate on disk is not usable, a new one is issued", "file", file, "err", err)
 		return nil
 	}
-	return &leaf{pair, pair.Leaf}
+	return &leaf{pair: pair, cert: pair.Leaf}
 }
 
 // due says why a leaf must be replaced, "" if it need not be. With an
@@ -76,7 +78,7 @@ func (l *leaf) due(want subject, now time.Time, sure bool) string {
 
 // renewLeaf returns the leaf to show for want: old if it is still good, else
 // a new one. If the new one could not be written it is returned with the
-// error. The caller holds mu.
+// error, and written at the next call. The caller holds mu.
 func (a *Authority) renewLeaf(old *leaf, file string, want subject, now time.Time, sure bool) (*leaf, error) {
 	path := filepath.Join(a.dir, file)
 	if want.empty() {
@@ -85,28 +87,34 @@ func (a *Authority) renewLeaf(old *leaf, file string, want subject, now time.Tim
 		}
 		return nil, nil
 	}
-	why := old.due(want, now, sure)
-	if why == "" {
-		return old, nil
+	l := old
+	if why := old.due(want, now, sure); why != "" {
+		var err error
+		if l, err = a.ca.issue(want, now); err != nil {
+			return old, err
+		}
+		a.log.Info("certificate issued", "why", why, "names", want.names, "addresses", want.ips,
+			"from", l.cert.NotBefore, "until", l.cert.NotAfter)
 	}
-	l, text, err := a.ca.issue(want, now)
-	if err != nil {
-		return old, err
+	if l.unsaved == nil {
+		return l, nil
 	}
-	a.log.Info("certificate issued", "why", why, "names", want.names, "addresses", want.ips,
-		"from", l.cert.NotBefore, "until", l.cert.NotAfter)
-	return l, writeFile(path, text, 0o600)
+	if err := writeFile(path, l.unsaved, 0o600); err != nil {
+		return l, err
+	}
+	l.unsaved = nil
+	return l, nil
 }
 
-// issue makes a key and a certificate for want, and their text for disk.
-func (r *root) issue(want subject, now time.Time) (*leaf, []byte, error) {
+// issue makes a key and a certificate for want.
+func (r *root) issue(want subject, now time.Time) (*leaf, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a certificate's key: %w", err)
+		return nil, fmt.Errorf("make a certificate's key: %w", err)
 	}
 	serial, err := newSerial()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	begin := now.Add(-backDate).Truncate(time.Second)
 	// NotAfter is the last second that counts (RFC 5280 section 4.1.2.5).
@@ -127,24 +135,24 @@ func (r *root) issue(want subject, now time.Time) (*leaf, []byte, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, r.cert, &key.PublicKey, r.key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sign the certificate for %v: %w", want.names, err)
+		return nil, fmt.Errorf("sign the certificate for %v: %w", want.names, err)
 	}
 	var text bytes.Buffer
 	// The authority goes along in the chain, so that it can be looked at from
 	// a certificate dialog.
 	for _, b := range [][]byte{der, r.cert.Raw} {
 		if err := pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: b}); err != nil {
-			return nil, nil, fmt.Errorf("encode a certificate: %w", err)
+			return nil, fmt.Errorf("encode a certificate: %w", err)
 		}
 	}
 	k, err := keyPEM(key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	text.Write(k)
 	pair, err := tls.X509KeyPair(text.Bytes(), text.Bytes())
 	if err != nil {
-		return nil, nil, fmt.Errorf("read back the certificate for %v: %w", want.names, err)
+		return nil, fmt.Errorf("read back the certificate for %v: %w", want.names, err)
 	}
-	return &leaf{pair, pair.Leaf}, text.Bytes(), nil
+	return &leaf{pair, pair.Leaf, text.Bytes()}, nil
 }

@@ -83,11 +83,12 @@ func (s *subject) home() subject {
 	return h
 }
 
-// domain is the rest: names under domains of the owner's.
-func (s *subject) domain() subject {
+// domain is the rest: names under domains of the owner's, as far as the
+// authority's present certificate permits them.
+func (s *subject) domain(permitted []string) subject {
 	var d subject
 	for _, n := range s.names {
-		if !within(n, homeDomains()) {
+		if !within(n, homeDomains()) && within(n, permitted) {
 			d.names = append(d.names, n)
 		}
 	}
