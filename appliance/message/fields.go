@@ -3,7 +3,6 @@ package message
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxText is the longest text in bytes kept of one name, subject, parameter
@@ -252,19 +251,14 @@ func (s *Scanner) params(params map[string]string) map[string]string {
 	return kept
 }
 
-// keep returns text as it goes into the Info: cut to a number of bytes, valid
-// UTF-8, without control characters, and "" when the Info holds enough.
+// keep returns text as it goes into the Info: valid UTF-8 without control
+// characters, cut to a number of bytes, and "" when the Info holds enough.
 func (s *Scanner) keep(text string, most int) string {
-	if len(text) > most {
-		for most > 0 && !utf8.RuneStart(text[most]) {
-			most--
-		}
-		text = text[:most]
-	}
+	text = cut(decodeText(text), most)
 	if s.room < len(text) {
 		s.room = 0
 		return ""
 	}
 	s.room -= len(text)
-	return strings.Clone(decodeText(text))
+	return strings.Clone(text)
 }
