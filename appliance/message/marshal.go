@@ -53,22 +53,24 @@ func Unmarshal(b []byte) (*Info, error) {
 	if err := mode.Unmarshal(b[1:], i); err != nil {
 		return nil, fmt.Errorf("decoding message structure: %w", err)
 	}
-	i.readDates()
+	i.derive()
 	return i, nil
 }
 
-// readDates fills in the dates, which are not stored but beside their text.
-func (i *Info) readDates() {
+// derive fills in what is not stored because it follows from what is.
+func (i *Info) derive() {
 	i.Envelope.Date = parseDate(i.Envelope.DateText)
-	i.Root.readDates()
+	i.HeaderSize = i.Root.HeaderSize
+	i.Root.derive()
 }
 
-func (p *Part) readDates() {
+func (p *Part) derive() {
+	p.BodyOffset = p.HeaderOffset + p.HeaderSize
 	for c := range p.Children {
-		p.Children[c].readDates()
+		p.Children[c].derive()
 	}
 	if p.Embedded != nil {
-		p.Embedded.readDates()
+		p.Embedded.derive()
 	}
 }
 

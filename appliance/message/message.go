@@ -71,7 +71,7 @@ type Info struct {
 	Size int64 `cbor:"1,keyasint,omitempty"`
 	// HeaderSize is the length of the header in bytes, with the empty line
 	// that ends it if there is one.
-	HeaderSize int64 `cbor:"2,keyasint,omitempty"`
+	HeaderSize int64 `cbor:"-"`
 	// Lines counts the lines of the message, header and body. A last line
 	// without an end counts.
 	Lines    int64    `cbor:"3,keyasint,omitempty"`
@@ -189,7 +189,7 @@ type Part struct {
 	// it belongs to the boundary (RFC 2046 section 5.1.1).
 	HeaderOffset int64 `cbor:"12,keyasint,omitempty"`
 	HeaderSize   int64 `cbor:"13,keyasint,omitempty"`
-	BodyOffset   int64 `cbor:"14,keyasint,omitempty"`
+	BodyOffset   int64 `cbor:"-"`
 	BodySize     int64 `cbor:"15,keyasint,omitempty"`
 	// Lines counts the lines of the body. A last line without an end counts.
 	Lines int64 `cbor:"16,keyasint,omitempty"`
