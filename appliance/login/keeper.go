@@ -83,8 +83,9 @@ func (k *Keeper) Login(ctx context.Context, user, password string, from netip.Ad
 	if err := k.lookup(a); err != nil {
 		return Identity{}, err
 	}
+	key := flight{a.digest, a.source.key}
 	for {
-		done, first := k.flights.join(flight{a.digest, a.source.key})
+		done, first := k.flights.join(key)
 		if !first {
 			if id, err, ok := done.wait(ctx); ok {
 				return id, err
@@ -92,7 +93,7 @@ func (k *Keeper) Login(ctx context.Context, user, password string, from netip.Ad
 			continue // the one we waited for gave up; take its place
 		}
 		id, err := k.decide(ctx, a)
-		k.flights.land(flight{a.digest, a.source.key}, id, err, ctx.Err() != nil)
+		k.flights.land(key, id, err, ctx.Err() != nil)
 		return id, err
 	}
 }

@@ -86,6 +86,9 @@ func prepare(password string) (string, error) {
 	if len(password) > MaxPassword {
 		return "", errors.New("password is too long")
 	}
+	if !utf8.ValidString(password) { // precis would let it pass
+		return "", errors.New("password is not UTF-8")
+	}
 	return precis.OpaqueString.String(password)
 }
 

@@ -17,6 +17,7 @@ type slot struct {
 	trusted   []chan struct{} // each is closed when its owner has the slot
 	strangers []chan struct{}
 	sweep     *time.Timer
+	taken     int // times the slot was given
 }
 
 // sweepAfter is how long after the last hash its memory is given back to the
@@ -28,6 +29,7 @@ func (s *slot) enter(ctx context.Context, trusted bool) (leave func(), err error
 	s.mu.Lock()
 	if !s.busy {
 		s.busy = true
+		s.taken++
 		s.mu.Unlock()
 		return s.leave, nil
 	}
@@ -68,6 +70,7 @@ func (s *slot) leave() {
 	defer s.mu.Unlock()
 	for _, trusted := range []bool{true, false} {
 		if queue := s.queue(trusted); len(*queue) > 0 {
+			s.taken++
 			close((*queue)[0])
 			*queue = (*queue)[1:]
 			return
@@ -79,4 +82,11 @@ func (s *slot) leave() {
 		return
 	}
 	s.sweep.Reset(sweepAfter)
+}
+
+// count returns how many hashes were computed or begun.
+func (s *slot) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
