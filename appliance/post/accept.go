@@ -1,0 +1,166 @@
+package post
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"posthorn/appliance/message"
+	"posthorn/store"
+)
+
+// copyBuffer is the size in octets of the pieces a body moves in.
+const copyBuffer = 16 << 10
+
+// Accept takes a message in: it reads body to its end, writes it to the store
+// with its trace fields on top, and puts it into the mailbox of each recipient
+// of e. When it returns nil the message is on disk and id is what the client
+// should be told; otherwise nothing was delivered to anybody.
+//
+// Errors of body come back wrapped as they are. The others are ErrLoop,
+// ErrHeader and ErrNotYours (submissions), ErrChanged, store.ErrQuota,
+// ErrNeverFits, store.ErrFull, and whatever the store reports.
+func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id string, err error) {
+	if len(e.Recipients) == 0 {
+		return "", errors.New("message has no recipients")
+	}
+	now := time.Now()
+	id = newID()
+	blob := o.Store.NewBlob()
+	defer blob.Abort()
+	scanner := message.NewScanner()
+	edit, err := o.take(ctx, e, body, io.MultiWriter(blob, scanner), id, now)
+	if err != nil {
+		return "", err
+	}
+	info := scanner.Finish()
+	if info.Received > MaxReceived+1 { // one is ours
+		return "", fmt.Errorf("%w (%d; %d are allowed)", ErrLoop, info.Received-1, MaxReceived)
+	}
+	meta, err := info.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("describe message: %w", err)
+	}
+	err = o.Store.Update(func(tx *store.Tx) error {
+		d, err := o.directory(tx)
+		if err != nil {
+			return err
+		}
+		if edit != nil {
+			if err := d.checkAuthor(e.Submitter.ID, edit); err != nil {
+				return err
+			}
+		}
+		return d.deliver(e, blob, now, meta)
+	})
+	if err != nil {
+		return "", err
+	}
+	o.log().InfoContext(ctx, "message accepted", "session", e.Session, "queue_id", id,
+		"from", e.From, "to", summary(e.Recipients), "size", blob.Size(), "message_id", info.Envelope.MessageID)
+	return id, nil
+}
+
+// take streams trace fields and body to w. For a submission it returns the
+// editor the header went through.
+func (o *Office) take(ctx context.Context, e *Envelope, body io.Reader, w io.Writer, id string, now time.Time) (*editor, error) {
+	if _, err := io.WriteString(w, o.trace(e, id, now)); err != nil {
+		return nil, err
+	}
+	var edit *editor
+	if e.Submitter != nil {
+		edit = &editor{w: w, date: now.Format(time.RFC1123Z), messageID: id + "@" + o.Name()}
+		w = edit
+	}
+	buf := make([]byte, copyBuffer)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return nil, err
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if edit != nil {
+		return edit, edit.finish()
+	}
+	return nil, nil
+}
+
+// deliver puts the message into every mailbox it is for, once each.
+func (d *directory) deliver(e *Envelope, blob *store.BlobWriter, now time.Time, meta []byte) error {
+	var to []delivery
+	for _, rcpt := range e.Recipients {
+		r, err := d.route(rcpt.Address)
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrChanged, err)
+		}
+		for _, one := range r.local {
+			if !slices.Contains(to, one) {
+				to = append(to, one)
+			}
+		}
+	}
+	id, err := d.tx.PutMessage(blob, now, meta)
+	if err != nil {
+		return err
+	}
+	var done []store.MailboxID
+	for _, one := range to {
+		mb, err := d.mailbox(one)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(done, mb) {
+			continue
+		}
+		done = append(done, mb)
+		if err := d.put(one.account, mb, id, blob.Size()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put appends to one mailbox and says whose quota was in the way.
+func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64) error {
+	_, err := d.tx.Append(mb, id, 0, nil)
+	if !errors.Is(err, store.ErrQuota) {
+		return err
+	}
+	a, lookup := d.tx.Account(account)
+	if lookup != nil {
+		return lookup
+	}
+	if size > a.Quota {
+		return fmt.Errorf("<%s>: %w", a.Name, ErrNeverFits)
+	}
+	return fmt.Errorf("<%s>: mailbox is full: %w", a.Name, store.ErrQuota)
+}
+
+// summary names recipients in the log: all of a few, the first of many.
+func summary(all []Recipient) string {
+	const named = 5
+	names := make([]string, 0, named+1)
+	for i, r := range all {
+		if i == named {
+			names = append(names, fmt.Sprintf("and %d more", len(all)-named))
+			break
+		}
+		names = append(names, r.Address)
+	}
+	return strings.Join(names, " ")
+}

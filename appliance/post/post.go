@@ -1,0 +1,224 @@
+// Package post is the post office of the box: it decides where a message goes
+// and hands it over to the store, all or nothing.
+//
+// # The way of a message
+//
+//	RCPT   Resolve   address -> may it be delivered, is there room?      one View
+//	DATA   Accept    Return-Path, Received, [header edits], body
+//	                   -> BlobWriter (chunks on disk) and message.Scanner, one pass
+//	                 addresses -> mailboxes, PutMessage, Append to each  one Update
+//	250    queue id  only after the Update is on disk
+//
+// The body is streamed; memory does not grow with the message. It is stored
+// once, however many recipients it has. Addresses are looked up again inside
+// the Update, because accounts, aliases and mailboxes may have changed since
+// RCPT: either every recipient has the message or nobody has and the client
+// is told to come back.
+//
+// # Addresses
+//
+// A domain is local when it is one of Settings.Domains, the box's own
+// NAME.local, or an address literal of the box. The local part is compared
+// without case and looked up in this order: an alias for the whole address, an
+// alias for the local part, an account, postmaster and abuse (the owner), the
+// catch-all. "alice+bank" is alice's, and goes to her mailbox "bank" if she has
+// one. An alias has many targets, which may be aliases in turn; one that leads
+// back to itself names the account of that name, or nobody.
+//
+// # Who a sender may be
+//
+// A person who is logged in may write as any address whose mail reaches them
+// and nobody else: their name at any local domain, with or without a
+// sub-address, an alias that ends at them alone, the catch-all if it is theirs.
+// The rule covers the envelope sender and the fields From and Sender.
+//
+// # Mail that leaves the box
+//
+// A route has a local and a remote part and Accept commits both in one
+// transaction. As long as the box has no way out, a route with a remote part is
+// refused (ErrNotLocal) at RCPT. The stored copy starts with a Return-Path
+// field, which whoever relays it leaves out (RFC 5321 section 4.4).
+package post
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"posthorn/store"
+)
+
+// Office accepts messages. Its fields must not change after first use.
+type Office struct {
+	// Store keeps the accounts and the mail.
+	Store *store.Store
+
+	// Log gets one line for each accepted message; nil discards them.
+	Log *slog.Logger
+
+	// Hostname gives the box's present name without ".local", for example
+	// "mailbox". It may change while the box runs (an mDNS conflict).
+	Hostname func() string
+
+	// Addresses gives the box's own network addresses, for mail to address
+	// literals such as alice@[192.168.1.5]. nil asks the kernel.
+	Addresses func() []netip.Addr
+}
+
+// Envelope is what the client said about a message outside of it.
+type Envelope struct {
+	// Session is the id of the session in the log.
+	Session string
+
+	// Helo, Remote, Protocol and TLS go into the Received field: the client's
+	// greeting, its address, the "with" keyword of RFC 3848 and RFC 6531
+	// section 4.3 (for example "ESMTPSA"), and a comment on the encryption
+	// ("" when there is none).
+	Helo     string
+	Remote   netip.Addr
+	Protocol string
+	TLS      string
+
+	// From is the reverse path; "" is the null sender of notices.
+	From string
+
+	// Submitter is the account that is logged in; nil for mail from others.
+	Submitter *store.Account
+
+	// Size is what the client announced in bytes (RFC 1870); 0 = unknown.
+	Size int64
+
+	// Body is "7BIT", "8BITMIME", "BINARYMIME" or "" (RFC 6152, RFC 3030).
+	Body string
+
+	// UTF8 says that the client asked for SMTPUTF8 (RFC 6531).
+	UTF8 bool
+
+	// Return is "FULL", "HDRS" or "" and ID the envelope id (RFC 3461
+	// sections 4.3 and 4.4), kept for notices about this message.
+	Return string
+	ID     string
+
+	// Recipients are the resolved ones, as Resolve returned them.
+	Recipients []Recipient
+}
+
+// Recipient is one address of an envelope.
+type Recipient struct {
+	// Address is the forward path as the client gave it.
+	Address string
+
+	// Notify holds NEVER, or any of SUCCESS, FAILURE and DELAY; empty when the
+	// client did not say (RFC 3461 section 4.1).
+	Notify []string
+
+	// Original is the ORCPT value "type;address", decoded, or "" (RFC 3461
+	// section 4.2).
+	Original string
+}
+
+// Name is the box's full name, "NAME.local": its greeting and the mail domain
+// that always works.
+func (o *Office) Name() string { return o.Hostname() + ".local" }
+
+// Domain is the domain new addresses of this box are made with: the owner's
+// first domain, or Name.
+func (o *Office) Domain(s store.Settings) string {
+	if len(s.Domains) > 0 {
+		return s.Domains[0]
+	}
+	return o.Name()
+}
+
+// Resolve answers RCPT: may a message with envelope e go to address? It
+// returns the recipient to put into e.Recipients. The errors are ErrAddress,
+// ErrNoSuchUser, ErrNotLocal, ErrAliasLoop, store.ErrQuota (no
+// room now), ErrNeverFits and store.ErrFull, wrapped with the address, and
+// whatever the store reports.
+func (o *Office) Resolve(ctx context.Context, e *Envelope, address string) (Recipient, error) {
+	if err := ctx.Err(); err != nil {
+		return Recipient{}, err
+	}
+	if o.Store.Full() {
+		return Recipient{}, fmt.Errorf("no room on the card for new mail: %w", store.ErrFull)
+	}
+	err := o.Store.View(func(tx *store.Tx) error {
+		d, err := o.directory(tx)
+		if err != nil {
+			return err
+		}
+		r, err := d.route(address)
+		if err != nil {
+			return err
+		}
+		for _, to := range r.local {
+			if err := d.room(to.account, max(e.Size, 1)); err != nil {
+				return fmt.Errorf("<%s>: %w", address, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Recipient{}, err
+	}
+	return Recipient{Address: address}, nil
+}
+
+// MaySend says whether mail from address may be written by account: nil, or
+// ErrNotYours naming the address. The null sender is allowed, for the receipts
+// mail programs send (RFC 8098).
+func (o *Office) MaySend(ctx context.Context, account store.AccountID, address string) error {
+	if err := ctx.Err(); err != nil || address == "" {
+		return err
+	}
+	return o.Store.View(func(tx *store.Tx) error {
+		d, err := o.directory(tx)
+		if err != nil {
+			return err
+		}
+		return d.maySend(account, address)
+	})
+}
+
+// Settings reads the owner's choices, for callers that have only an Office.
+func (o *Office) Settings() (s store.Settings, err error) {
+	err = o.Store.View(func(tx *store.Tx) error {
+		s, err = tx.Settings()
+		return err
+	})
+	return s, err
+}
+
+func (o *Office) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
+}
+
+// room says whether account can take size more bytes.
+func (d *directory) room(account store.AccountID, size int64) error {
+	a, err := d.tx.Account(account)
+	if err != nil {
+		return err
+	}
+	if a.Quota <= 0 {
+		return nil
+	}
+	if size > a.Quota {
+		return fmt.Errorf("%w: %d bytes, the whole mailbox holds %d", ErrNeverFits, size, a.Quota)
+	}
+	u, err := d.tx.Usage(account)
+	if err != nil {
+		return err
+	}
+	if u.Bytes+size > a.Quota {
+		return fmt.Errorf("mailbox is full: %w", store.ErrQuota)
+	}
+	return nil
+}
+
+// isNotFound keeps the lookups in this package readable.
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

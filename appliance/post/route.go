@@ -1,0 +1,238 @@
+package post
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"posthorn/store"
+)
+
+// MaxAliasSteps bounds the aliases followed and the targets collected for one
+// address, so that a mistake in the alias table costs microseconds.
+const MaxAliasSteps = 256
+
+// directory looks addresses up in one transaction.
+type directory struct {
+	tx        *store.Tx
+	settings  store.Settings
+	name      string
+	addresses func() []netip.Addr
+}
+
+func (o *Office) directory(tx *store.Tx) (*directory, error) {
+	s, err := tx.Settings()
+	if err != nil {
+		return nil, err
+	}
+	addresses := o.Addresses
+	if addresses == nil {
+		addresses = kernelAddresses
+	}
+	return &directory{tx: tx, settings: s, name: o.Name(), addresses: addresses}, nil
+}
+
+// route is where one address leads.
+type route struct {
+	local  []delivery
+	remote []string
+}
+
+// delivery is an account and the sub-address that picks one of its mailboxes;
+// "" is the INBOX.
+type delivery struct {
+	account store.AccountID
+	detail  string
+}
+
+// route follows address to its accounts. It never returns an empty route
+// without an error.
+func (d *directory) route(address string) (route, error) {
+	if _, _, err := Split(address); err != nil {
+		return route{}, fmt.Errorf("<%s>: %w", address, err)
+	}
+	x := expansion{directory: d, seen: map[string]bool{}}
+	if err := x.follow(address, ""); err != nil {
+		return route{}, fmt.Errorf("<%s>: %w", address, err)
+	}
+	switch {
+	case len(x.remote) > 0:
+		return route{}, fmt.Errorf("<%s>: %w", address, ErrNotLocal)
+	case len(x.local) > 0:
+		return x.route, nil
+	case x.circle:
+		return route{}, fmt.Errorf("<%s>: %w", address, ErrAliasLoop)
+	}
+	return route{}, fmt.Errorf("<%s>: %w", address, ErrNoSuchUser)
+}
+
+// expansion is the work in progress of following one address.
+type expansion struct {
+	*directory
+	route
+	seen   map[string]bool // aliases already followed, and "@" for the catch-all
+	steps  int
+	circle bool // an alias led back to itself
+}
+
+// follow adds what address leads to. A target without "@" is local; detail is
+// the sub-address of the alias it came from.
+func (x *expansion) follow(address, detail string) error {
+	if x.steps++; x.steps > MaxAliasSteps {
+		return ErrAliasLoop
+	}
+	local, domain := address, ""
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		local, domain = address[:at], address[at+1:]
+		if !x.isLocal(domain) {
+			x.remote = append(x.remote, address)
+			return nil
+		}
+	}
+	local, domain = strings.ToLower(local), strings.ToLower(domain)
+	base, sub, hasSub := strings.Cut(local, "+")
+	if hasSub && sub != "" {
+		detail = sub
+	}
+	names := []string{local}
+	if hasSub && base != "" {
+		names = append(names, base)
+	}
+	for _, name := range names {
+		if done, err := x.alias(name, domain, detail); done || err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if done, err := x.account(name, detail); done || err != nil {
+			return err
+		}
+	}
+	return x.fallback(names[len(names)-1], detail)
+}
+
+// alias follows the alias for name@domain or for name, if there is one that
+// was not followed before.
+func (x *expansion) alias(name, domain, detail string) (bool, error) {
+	keys := []string{name}
+	if domain != "" {
+		keys = []string{name + "@" + domain, name}
+	}
+	for _, key := range keys {
+		if x.seen[key] {
+			x.circle = true
+			continue
+		}
+		a, err := x.tx.Alias(key)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		x.seen[key] = true
+		for _, target := range a.Targets {
+			if err := x.follow(target, detail); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// account delivers to the account called name, if there is one.
+func (x *expansion) account(name, detail string) (bool, error) {
+	a, err := x.tx.AccountByName(name)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	x.deliver(a, detail)
+	return true, nil
+}
+
+func (x *expansion) deliver(a *store.Account, detail string) {
+	to := delivery{account: a.ID, detail: detail}
+	if !slices.Contains(x.local, to) {
+		x.local = append(x.local, to)
+	}
+}
+
+// fallback is for names nobody has: the addresses every domain must answer
+// (RFC 5321 section 4.5.1, RFC 2142) go to the owner, others to the catch-all.
+func (x *expansion) fallback(name, detail string) error {
+	if name == "postmaster" || name == "abuse" {
+		owner, err := x.owner()
+		if err == nil {
+			x.deliver(owner, detail)
+		}
+		if !isNotFound(err) {
+			return err
+		}
+	}
+	if x.settings.CatchAll == "" || x.seen["@"] {
+		return nil
+	}
+	x.seen["@"] = true
+	return x.follow(x.settings.CatchAll, detail)
+}
+
+// owner is the first account marked as owner, or the first of all.
+func (d *directory) owner() (*store.Account, error) {
+	all, err := d.tx.Accounts()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, store.ErrNotFound
+	}
+	if i := slices.IndexFunc(all, func(a *store.Account) bool { return a.Owner }); i >= 0 {
+		return all[i], nil
+	}
+	return all[0], nil
+}
+
+// mailbox picks the mailbox of a delivery: the one named by the sub-address in
+// any case, else the INBOX. Mailboxes with a role are passed over, so that
+// nobody outside can put mail where it is thrown away or never looked at.
+func (d *directory) mailbox(to delivery) (store.MailboxID, error) {
+	if to.detail != "" {
+		all, err := d.tx.Mailboxes(to.account)
+		if err != nil {
+			return 0, err
+		}
+		for _, mb := range all {
+			if mb.Role == "" && strings.EqualFold(mb.Name, to.detail) {
+				return mb.ID, nil
+			}
+		}
+	}
+	mb, err := d.tx.MailboxByName(to.account, "INBOX")
+	if err != nil {
+		return 0, err
+	}
+	return mb.ID, nil
+}
+
+// maySend applies the rule of the package comment.
+func (d *directory) maySend(account store.AccountID, address string) error {
+	r, err := d.route(address)
+	switch {
+	case errors.Is(err, ErrNotLocal), errors.Is(err, ErrNoSuchUser), errors.Is(err, ErrAddress),
+		errors.Is(err, ErrAliasLoop):
+		return fmt.Errorf("<%s>: %w", address, ErrNotYours)
+	case err != nil:
+		return err
+	}
+	for _, to := range r.local {
+		if to.account != account {
+			return fmt.Errorf("<%s>: %w", address, ErrNotYours)
+		}
+	}
+	return nil
+}
