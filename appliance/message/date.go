@@ -73,6 +73,9 @@ func (d *dateReader) clock(w string) {
 		w = w[:i]
 	}
 	p := strings.Split(w, ":")
+	if len(p) < 2 {
+		return
+	}
 	h, err1 := strconv.Atoi(p[0])
 	m, err2 := strconv.Atoi(p[1])
 	s := 0

@@ -44,6 +44,7 @@ func TestDate(t *testing.T) {
 		{"Sun, 22 Nov 99999 20:15:30 +0100", time.Time{}},
 		{"22 Nov 2026 20:", time.Time{}},
 		{"- + , ( ) :", time.Time{}},
+		{"22 Nov 2026 20+1:00", time.Time{}},
 	}
 	for _, tt := range tests {
 		if got := parseDate(tt.text); !got.Equal(tt.want) {
