@@ -6,6 +6,7 @@
 package listen
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -133,4 +134,13 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.release()
 	return err
+}
+
+// CloseWrite shuts down the writing side, as a net.TCPConn does, so that a
+// server can end with an answer that is not lost in a reset.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
