@@ -2,9 +2,7 @@ package smtpd
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 )
@@ -15,7 +13,6 @@ type body struct {
 	left int64       // octets of the BDAT chunk still to come
 	last bool        // it is the last chunk
 	size int64       // octets so far, of all chunks
-	most int64       // octets that are read at all
 
 	ends time.Time // of the present window; see Limits.DataWindow
 	got  int64     // octets in it
@@ -35,7 +32,7 @@ func (w *wire) readData() error {
 		p, _ := w.in.Peek(w.in.Buffered())
 		clean, used, end := b.text.scan(p)
 		w.in.Discard(used)
-		if b.size += int64(used); b.size > b.most {
+		if b.size += int64(used); b.size > w.size+MaxExcess {
 			return errHungUp // it was too large long ago
 		}
 		if end {
@@ -63,7 +60,7 @@ func (w *wire) readChunk() error {
 	p, _ := w.in.Peek(int(min(int64(w.in.Buffered()), b.left)))
 	w.in.Discard(len(p))
 	b.left -= int64(len(p))
-	if b.size += int64(len(p)); b.size > b.most {
+	if b.size += int64(len(p)); b.size > w.size+MaxExcess {
 		return errHungUp
 	}
 	if b.left == 0 {
@@ -96,7 +93,8 @@ func (w *wire) beginChunk(line []byte) error {
 	return nil
 }
 
-// fillBody waits for a piece of the body and watches its pace.
+// fillBody waits for a piece of the body and watches its pace. Its errors are
+// answers.
 func (w *wire) fillBody() error {
 	b := &w.body
 	if w.in.Buffered() > 0 {
@@ -107,13 +105,11 @@ func (w *wire) fillBody() error {
 		deadline = time.Now().Add(w.limits.FaultPause)
 	}
 	if err := w.fill(deadline); err != nil {
-		switch {
-		case expired(err):
-			return fmt.Errorf("%w: less than %d octets within %s", errTooSlow, w.limits.DataMinimum, w.limits.DataWindow)
-		case errors.Is(err, io.EOF):
-			return io.ErrUnexpectedEOF
+		if expired(err) {
+			return reply(421, 4, 4, 2, fmt.Sprintf("message came in too slowly: less than %d octets within %s",
+				w.limits.DataMinimum, w.limits.DataWindow))
 		}
-		return err
+		return reply(421, 4, 4, 2, "connection lost in the middle of the message")
 	}
 	if b.got += int64(w.in.Buffered()); b.got >= w.limits.DataMinimum {
 		b.ends, b.got = time.Now().Add(w.limits.DataWindow), 0

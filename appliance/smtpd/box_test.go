@@ -257,13 +257,14 @@ type client struct {
 
 func (b *box) dial(t testing.TB, port string) *client {
 	t.Helper()
+	port, clear := strings.CutSuffix(port, " clear")
 	conn, err := net.Dial("tcp", b.ports[port])
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	c := &client{t: t, conn: conn, in: &lineReader{r: conn}}
-	if port == "465" {
+	if port == "465" && !clear {
 		c.startTLS(b.tls)
 	}
 	return c

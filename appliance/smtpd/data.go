@@ -58,12 +58,8 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		return n, err
 	}
 	var answer *smtp.SMTPError
-	switch {
-	case errors.As(err, &answer):
-	case errors.Is(err, errTooSlow):
-		answer = reply(421, 4, 4, 2, err.Error())
-	default:
-		answer = reply(421, 4, 4, 2, "connection lost in the middle of the message")
+	if !errors.As(err, &answer) {
+		answer = reply(421, 4, 4, 2, "message given up: "+replyText(err.Error(), false))
 	}
 	return n, b.fail(answer)
 }

@@ -2,7 +2,6 @@ package smtpd
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -18,10 +17,14 @@ import (
 //
 //	# text                  a comment
 //	port 25|587|465         connect; a second "port" makes client 2
+//	port 465 clear          connect to the TLS port without TLS
 //	from ADDRESS            connections seem to come from there (before "port")
 //	C: line                 client 1 sends the line with CR LF; C2: client 2
 //	C= "text"               client 1 sends the Go string as it is
 //	S: pattern              the server answers a line; * stands for any text
+//	fill N                  the last client sends N octets of text lines
+//	octets N                and here N octets without a line end
+//	received N              and here N Received fields
 //	closed                  the server has closed the connection
 //	half-close              the client has nothing more to send
 //	tls                     client 1 begins TLS
@@ -43,7 +46,7 @@ func TestDialogs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := newBox(t, boxOptions{limits: Limits{FaultPause: 200 * time.Millisecond}})
+			b := newBox(t, boxOptions{limits: Limits{FaultPause: 200 * time.Millisecond, FailedRecipients: 4}})
 			p := &player{t: t, box: b}
 			for i, line := range strings.Split(string(script), "\n") {
 				if line = strings.TrimRight(line, " \t\r"); line == "" || line[0] == '#' {
@@ -84,6 +87,12 @@ func (p *player) play(line string) {
 	switch word {
 	case "port":
 		p.clients = append(p.clients, p.box.dial(p.t, rest))
+	case "fill":
+		last().raw(filling(number(p.t, rest)))
+	case "octets":
+		last().raw(strings.Repeat("x", number(p.t, rest)))
+	case "received":
+		last().raw(strings.Repeat("Received: from a by b; Sun, 22 Nov 2026 20:00:00 +0000\r\n", number(p.t, rest)))
 	case "from":
 		p.box.from.set(netip.MustParseAddr(rest))
 	case "tls":
@@ -93,7 +102,7 @@ func (p *player) play(line string) {
 			p.fail("server goes on with %q", got)
 		}
 	case "half-close":
-		last().conn.(*net.TCPConn).CloseWrite()
+		last().conn.(interface{ CloseWrite() error }).CloseWrite()
 	case "mail", "text", "no-text":
 		p.inspect(word, rest)
 	case "log":
@@ -122,6 +131,21 @@ func (p *player) talk(c *client, kind, text string) {
 	default:
 		p.fail("unknown step")
 	}
+}
+
+// filling returns n octets of text lines.
+func filling(n int) string {
+	const line = "0123456789abcdefghijklmnopqrstuvwxyz 0123456789abcdefghijklmnopqrstuvwxyz\r\n"
+	s := strings.Repeat(line, n/len(line)+1)[:n-2]
+	return strings.TrimRight(s, "\r\n") + "\r\n"
+}
+
+func number(t testing.TB, s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (p *player) inspect(word, rest string) {

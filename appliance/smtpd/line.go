@@ -104,7 +104,7 @@ func (w *wire) command(line []byte) error {
 	case "EHLO", "HELO":
 		w.esmtp = w.verb == "EHLO"
 	case "MAIL":
-		w.body = body{most: w.size + MaxExcess}
+		w.body = body{}
 		if hugeSize(line) {
 			w.say("552 5.3.4 message is too large for this server")
 			return w.err
@@ -198,10 +198,10 @@ func (w *wire) refused(code int, reply []byte) {
 		return
 	}
 	kind, limit := "commands", w.limits.FailedCommands
-	switch w.verb {
-	case "RCPT":
+	switch {
+	case w.verb == "RCPT":
 		kind, limit = "recipients", w.limits.FailedRecipients
-	case "AUTH":
+	case code == 535:
 		kind, limit = "logins", w.limits.FailedLogins
 	}
 	if w.failures[kind]++; w.failures[kind] >= limit {

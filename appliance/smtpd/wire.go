@@ -62,7 +62,6 @@ const (
 var (
 	errHungUp   = fmt.Errorf("session ended by the server: %w", net.ErrClosed)
 	errUpgraded = fmt.Errorf("session goes on with TLS: %w", net.ErrClosed)
-	errTooSlow  = errors.New("message comes in too slowly")
 )
 
 func newWire(c net.Conn, limits Limits, log *slog.Logger) *wire {
@@ -81,7 +80,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		inBody := w.mode == dataMode || w.mode == chunkMode
 		if err := w.next(); err != nil {
 			w.err = err
-			if inBody { // the session's Data answers this one
+			if inBody { // go-smtp, or Data, answers with this error
 				w.cut, w.err = true, errHungUp
 			}
 			return 0, err
