@@ -23,32 +23,32 @@ func DecodeHeader(raw string) string {
 	var out strings.Builder
 	var charset string // of the words in run
 	var run []byte     // decoded bytes of adjacent words, which may share a character
-	inRun := false
 	flush := func() {
 		out.WriteString(decodeText(decodeCharset(charset, run)))
-		run, inRun = run[:0], false
+		run = nil
 	}
-	for raw != "" {
-		i := strings.Index(raw, "=?")
+	for at := 0; ; {
+		i := strings.Index(raw[at:], "=?")
 		if i < 0 {
 			break
 		}
+		i += at
 		w, ok := cutWord(raw[i:])
 		if !ok {
-			flush()
-			out.WriteString(decodeText(raw[:i+2]))
-			raw = raw[i+2:]
+			at = i + len("=?")
 			continue
 		}
 		// Blanks between two encoded words are not shown (section 6.2).
-		if !inRun || strings.Trim(raw[:i], " \t") != "" {
+		between := raw[:i]
+		switch {
+		case run == nil || strings.Trim(between, " \t") != "":
 			flush()
-			out.WriteString(decodeText(raw[:i]))
-		} else if !strings.EqualFold(charset, w.charset) {
+			out.WriteString(decodeText(between))
+		case !strings.EqualFold(charset, w.charset):
 			flush()
 		}
-		charset, run, inRun = w.charset, append(run, w.text...), true
-		raw = raw[i+w.size:]
+		charset, run = w.charset, append(run, w.text...)
+		raw, at = raw[i+w.size:], 0
 	}
 	flush()
 	out.WriteString(decodeText(raw))
