@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,7 +44,7 @@ func newStore(t testing.TB) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.Close(); err != nil && !errors.Is(err, store.ErrClosed) {
 			t.Error(err)
 		}
 	})
@@ -204,14 +205,25 @@ func newClient(t testing.TB, c net.Conn) *client {
 	return &client{t, c, bufio.NewReader(c)}
 }
 
-// login connects and logs alice in.
+// login connects and logs alice in, and waits while an earlier session of
+// the test gives the maildrop back.
 func (b *box) login(t testing.TB) *client {
 	t.Helper()
-	c := b.dial(t)
-	c.expect("+OK")
-	c.do("USER alice", "+OK")
-	c.do("PASS "+secret, "+OK")
-	return c
+	for {
+		c := b.dial(t)
+		c.expect("+OK")
+		c.do("USER alice", "+OK")
+		c.send("PASS " + secret + "\r\n")
+		answer := c.line()
+		if strings.HasPrefix(answer, "+OK") {
+			return c
+		}
+		if !strings.HasPrefix(answer, "-ERR [IN-USE]") {
+			t.Fatal(answer)
+		}
+		c.Close()
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func (c *client) send(text string) {
