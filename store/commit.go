@@ -68,7 +68,6 @@ func (s *Store) commit() {
 			}
 		}
 		s.commitGroup(group)
-		s.disk.prepare(len(group))
 	}
 }
 
@@ -111,7 +110,7 @@ func (s *Store) attempt(group []*request) (failed int, err error) {
 	var announce Commit
 	var after []func()
 	answers := make([]error, len(group))
-	wrote := 0
+	wrote, octets := 0, 0
 	for i, r := range group {
 		tx := s.newTx(txn, true)
 		err := r.run(tx)
@@ -123,6 +122,7 @@ func (s *Store) attempt(group []*request) (failed int, err error) {
 			tx.merge(&announce)
 			after = append(after, tx.committed...)
 			wrote += tx.wrote
+			octets += tx.octets
 		}
 	}
 	if wrote > 0 {
@@ -139,6 +139,7 @@ func (s *Store) attempt(group []*request) (failed int, err error) {
 	for i, r := range group {
 		r.done <- answers[i]
 	}
+	s.disk.prepare(octets) // after the answers: nobody waits for it but the next
 	return 0, nil
 }
 

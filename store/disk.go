@@ -28,12 +28,26 @@ type disk struct {
 	log     *slog.Logger
 	used    func() int64 // octets of the store's files
 
-	mu    sync.Mutex // guards what follows the atomics, and the ballast
+	mu    sync.Mutex // held while the ballast is laid or given up
 	free  atomic.Int64
 	total atomic.Int64
 	full  atomic.Bool
 
-	runways [2]runway
+	runways [2]runway // of the value log and of the memory table's log
+}
+
+// beforeOpen refuses to open a store on a disk so full that opening it, which
+// replays logs and flushes them, could meet the end of it.
+func (d *disk) beforeOpen(need int64) error {
+	d.look()
+	if d.free.Load() < need {
+		d.dropBallast()
+		d.look()
+	}
+	if d.free.Load() < need {
+		return fmt.Errorf("open store %s: %w: %d MB free, %d MB are needed to start; make room on the card", d.dir, ErrFull, d.free.Load()>>20, need>>20)
+	}
+	return nil
 }
 
 // look measures free space and draws the conclusions. It costs one system

@@ -60,13 +60,14 @@ func Open(opts Options) (*Store, error) {
 	}
 	s := &Store{opts: opts, class: c, log: opts.Log, onCommit: opts.OnCommit,
 		requests: make(chan *request, maxGroup), committerDone: make(chan struct{})}
-	s.disk = &disk{dir: opts.Dir, reserve: opts.Reserve, log: opts.Log, used: s.size}
+	s.disk = &disk{dir: opts.Dir, reserve: opts.Reserve, log: opts.Log, used: s.size,
+		runways: [2]runway{{ending: ".vlog", limit: c.valueLog}, {ending: ".mem", limit: c.memTable}}}
 	s.sweeper = newSweeper(s)
 	if opts.Dir != "" {
 		if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make store: %w", err)
 		}
-		if err := s.disk.beforeOpen(); err != nil {
+		if err := s.disk.beforeOpen(3 * c.memTable); err != nil {
 			return nil, err
 		}
 	}
@@ -172,6 +173,9 @@ func (s *Store) Full() bool { return s.disk.full.Load() }
 
 // size is how many octets the database's files take.
 func (s *Store) size() int64 {
+	if s.db == nil {
+		return 0 // not open yet
+	}
 	lsm, vlog := s.db.Size()
 	return lsm + vlog
 }

@@ -356,7 +356,10 @@ func TestHistoryIsPruned(t *testing.T) {
 			var wg sync.WaitGroup
 			for j := range 64 {
 				wg.Go(func() {
-					s.Update(func(tx *Tx) error { _, err := tx.SetFlags(inbox, e.UID, Flags(j%2), []string{fmt.Sprint(i, j)}); return err })
+					s.Update(func(tx *Tx) error {
+						_, err := tx.SetFlags(inbox, e.UID, Flags(j%2), []string{fmt.Sprint(i, j)})
+						return err
+					})
 				})
 			}
 			wg.Wait()

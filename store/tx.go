@@ -19,6 +19,7 @@ type Tx struct {
 	writable bool
 	adding   bool // ErrFull was ruled out for this update
 	wrote    int  // records set or deleted by this update
+	octets   int  // of their keys and values
 
 	// What this update has in hand; written by finish.
 	mailboxes map[MailboxID]*openMailbox
@@ -76,6 +77,7 @@ func (tx *Tx) set(k, v []byte) error {
 		return errors.New("write in a read-only transaction")
 	}
 	tx.wrote++
+	tx.octets += len(k) + len(v)
 	return tx.txn.Set(k, v)
 }
 
