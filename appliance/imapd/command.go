@@ -32,6 +32,7 @@ type command struct {
 	// message is set for an APPEND: the header of the message, which is not in
 	// text and is streamed.
 	message *literal
+	search  *search // what a SEARCH asks
 }
 
 // args returns what follows the name.

@@ -230,6 +230,9 @@ func (c *conn) watch(p []byte) []byte {
 	}
 	if bytes.HasPrefix(p, []byte("+ ")) {
 		c.asked = true
+		if c.cmd.name == "AUTHENTICATE" && string(p) == "+ =\r\n" {
+			return []byte("+ \r\n") // nothing, in base64, is nothing
+		}
 		return p
 	}
 	status, isTagged := bytes.CutPrefix(p, []byte(c.cmd.tag+" "))

@@ -18,8 +18,9 @@ import (
 //	C! tls      the client starts TLS
 //	# text      for the reader
 //
-// In client lines \xNN is a byte, and {pad N} N letters. A client connects when
-// it is first named.
+// In client lines \xNN is a byte, {pad N} stands for N letters, and {next N} for
+// {size}, the size of the next N lines as a literal. A client connects when it
+// is first named.
 func TestDialogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.dialog")
 	if err != nil || len(files) == 0 {
@@ -41,7 +42,8 @@ var dialogLine = regexp.MustCompile(`^([CS])(\d?)([:~!]) ?(.*)$`)
 
 func playDialog(t *testing.T, b *box, script string) {
 	clients := map[string]*client{}
-	for n, line := range strings.Split(strings.TrimSuffix(script, "\n"), "\n") {
+	lines := strings.Split(strings.TrimSuffix(script, "\n"), "\n")
+	for n, line := range lines {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -56,7 +58,7 @@ func playDialog(t *testing.T, b *box, script string) {
 		c := clients[who]
 		switch side {
 		case "C:":
-			c.send(unescape(text) + "\r\n")
+			c.send(unescape(sized(text, lines[n+1:])) + "\r\n")
 		case "C!":
 			c.startTLS()
 		case "S:":
@@ -77,6 +79,7 @@ func playDialog(t *testing.T, b *box, script string) {
 
 var (
 	escapedByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
+	next        = regexp.MustCompile(`\{next (\d+)(\+?)\}`)
 	padding     = regexp.MustCompile(`\{pad (\d+)\}`)
 )
 
@@ -90,5 +93,25 @@ func unescape(s string) string {
 		var n int
 		fmt.Sscanf(p, "{pad %d}", &n)
 		return strings.Repeat("x", n)
+	})
+}
+
+// sized puts the size of the lines that follow in the place of {next N}.
+func sized(text string, lines []string) string {
+	return next.ReplaceAllStringFunc(text, func(m string) string {
+		var n int
+		fmt.Sscanf(m, "{next %d", &n)
+		size := -2 // the last line's end is that of the command
+		for _, line := range lines {
+			if c := dialogLine.FindStringSubmatch(line); c != nil && c[1]+c[3] == "C:" && n > 0 {
+				size += len(unescape(c[4])) + 2
+				n--
+			}
+		}
+		plus := ""
+		if strings.Contains(m, "+") {
+			plus = "+"
+		}
+		return fmt.Sprintf("{%d%s}", size, plus)
 	})
 }

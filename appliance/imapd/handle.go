@@ -23,6 +23,8 @@ func (c *conn) handle(cmd *command) (done bool, err error) {
 		c.quota(cmd)
 	case "APPEND":
 		return c.limitMessage(cmd)
+	case "SEARCH", "UID SEARCH":
+		return c.readSearch(cmd), nil
 	default:
 		return false, nil
 	}

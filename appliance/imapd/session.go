@@ -184,4 +184,3 @@ func (s *session) openToChange() (*selected, error) {
 	}
 	return sel, err
 }
-
