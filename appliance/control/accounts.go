@@ -1,0 +1,211 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"posthorn/appliance/login"
+	"posthorn/store"
+)
+
+// Accounts lists the accounts in the order in which they were made.
+func (b *Box) Accounts() ([]Account, error) {
+	list := []Account{}
+	err := b.Store.View(func(tx *store.Tx) error {
+		all, err := tx.Accounts()
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			u, err := tx.Usage(a.ID)
+			if err != nil {
+				return err
+			}
+			list = append(list, Account{Name: a.Name, DisplayName: a.DisplayName, Owner: a.Owner,
+				Disabled: a.Disabled, Quota: a.Quota, Bytes: u.Bytes, Messages: u.Messages,
+				AppPasswords: len(a.AppPasswords), Created: a.Created})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// AddAccount makes an account. The first one is the owner's. Errors:
+// [store.ErrExists], [store.ErrInvalidName], [*login.PasswordError].
+func (b *Box) AddAccount(n NewAccount) error {
+	if n.Quota < 0 {
+		return fmt.Errorf("%w: a quota can't be negative", ErrUsage)
+	}
+	name := strings.ToLower(n.Name)
+	if err := store.CheckAccountName(name); err != nil {
+		return err
+	}
+	hash, err := login.HashPassword(n.Password)
+	if err != nil {
+		return err
+	}
+	var owner bool
+	err = b.Store.Update(func(tx *store.Tx) error {
+		all, err := tx.Accounts()
+		if err != nil {
+			return err
+		}
+		owner = len(all) == 0
+		return tx.CreateAccount(&store.Account{Name: name, DisplayName: n.DisplayName, Password: hash,
+			Quota: n.Quota, Owner: owner, Created: time.Now().UTC().Truncate(time.Second)})
+	})
+	if err == nil {
+		b.log().Info("account added", "account", name, "owner", owner)
+	}
+	return err
+}
+
+// RemoveAccount removes an account and all its mail. Errors:
+// [store.ErrNotFound].
+func (b *Box) RemoveAccount(name string) error {
+	a, err := b.account(name)
+	if err != nil {
+		return err
+	}
+	err = b.Store.Update(func(tx *store.Tx) error { return tx.RemoveAccount(a.ID) })
+	if err == nil {
+		b.log().Info("account removed", "account", a.Name)
+	}
+	return err
+}
+
+// SetPassword gives an account a new password; app passwords stay.
+func (b *Box) SetPassword(ctx context.Context, name, password string) error {
+	a, err := b.account(name)
+	if err != nil {
+		return err
+	}
+	err = b.Keeper.SetPassword(ctx, a.ID, password)
+	if err == nil {
+		b.log().Info("password changed", "account", a.Name)
+	}
+	return err
+}
+
+// SetQuota limits an account's mail to so many octets; 0 lifts the limit.
+func (b *Box) SetQuota(name string, quota int64) error {
+	if quota < 0 {
+		return fmt.Errorf("%w: a quota can't be negative", ErrUsage)
+	}
+	a, err := b.account(name)
+	if err != nil {
+		return err
+	}
+	return b.Store.Update(func(tx *store.Tx) error {
+		a, err := tx.Account(a.ID)
+		if err != nil {
+			return err
+		}
+		a.Quota = quota
+		return tx.PutAccount(a)
+	})
+}
+
+// AppPasswords lists the passwords of an account's devices.
+func (b *Box) AppPasswords(name string) ([]AppPassword, error) {
+	a, err := b.account(name)
+	if err != nil {
+		return nil, err
+	}
+	list := []AppPassword{}
+	for _, p := range a.AppPasswords {
+		list = append(list, told(p))
+	}
+	return list, nil
+}
+
+// AddAppPassword makes a password for one device. Its secret is in the answer
+// and nowhere else.
+func (b *Box) AddAppPassword(name, label string) (AppPassword, error) {
+	a, err := b.account(name)
+	if err != nil {
+		return AppPassword{}, err
+	}
+	secret, p, err := b.Keeper.AddAppPassword(a.ID, label)
+	if err != nil {
+		return AppPassword{}, err
+	}
+	b.log().Info("app password added", "account", a.Name, "label", label)
+	out := told(p)
+	out.Secret = secret
+	return out, nil
+}
+
+// RevokeAppPassword removes a device's password, named by label or ID.
+func (b *Box) RevokeAppPassword(name, which string) error {
+	a, err := b.account(name)
+	if err != nil {
+		return err
+	}
+	err = b.Keeper.RevokeAppPassword(a.ID, which)
+	if err == nil {
+		b.log().Info("app password revoked", "account", a.Name, "which", which)
+	}
+	return err
+}
+
+func told(p store.AppPassword) AppPassword {
+	return AppPassword{ID: p.ID, Label: p.Label, Created: p.Created, LastUsed: p.LastUsed}
+}
+
+// account finds an account by its name, in any case.
+func (b *Box) account(name string) (*store.Account, error) {
+	var a *store.Account
+	err := b.Store.View(func(tx *store.Tx) error {
+		var err error
+		a, err = tx.AccountByName(strings.ToLower(name))
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("account %q: %w; posthorn account list shows those there are", name, store.ErrNotFound)
+	}
+	return a, err
+}
+
+// Aliases lists the aliases by address.
+func (b *Box) Aliases() ([]Alias, error) {
+	list := []Alias{}
+	err := b.Store.View(func(tx *store.Tx) error {
+		all, err := tx.Aliases()
+		for _, a := range all {
+			list = append(list, Alias(*a))
+		}
+		return err
+	})
+	return list, err
+}
+
+// PutAlias makes an alias or replaces its targets.
+func (b *Box) PutAlias(a Alias) error {
+	address := strings.ToLower(a.Address)
+	err := b.Store.Update(func(tx *store.Tx) error {
+		return tx.PutAlias(&store.Alias{Address: address, Targets: a.Targets})
+	})
+	if err == nil {
+		b.log().Info("alias set", "address", address, "targets", a.Targets)
+	}
+	return err
+}
+
+// RemoveAlias removes an alias. Errors: [store.ErrNotFound].
+func (b *Box) RemoveAlias(address string) error {
+	address = strings.ToLower(address)
+	err := b.Store.Update(func(tx *store.Tx) error {
+		if _, err := tx.Alias(address); err != nil {
+			return err
+		}
+		return tx.RemoveAlias(address)
+	})
+	if err == nil {
+		b.log().Info("alias removed", "address", address)
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+// Package control is what an owner can do with a box from the command line:
+// accounts, app passwords, aliases, status, check, backup, import and export.
+//
+// # One road
+//
+// A running box has its store to itself, so a command reaches it through the
+// socket DIR/control.sock (HTTP over a Unix socket, mode 0600: who may open
+// the directory may do everything). When no box runs, the command opens the
+// store and serves the same handler to itself through a pipe in memory. Either
+// way the operation is the same code, reached by the same [Client].
+//
+//	command -> Client -> HTTP -> Box.Handler -> store, login
+//	                      |
+//	                      +-- control.sock of a running box, or a pipe
+//
+// # Routes
+//
+//	GET    /status
+//	GET    /log                               the last lines
+//	GET    /accounts                          POST /accounts
+//	DELETE /accounts/{name}                   PUT  /accounts/{name}/password
+//	                                          PUT  /accounts/{name}/quota
+//	GET    /accounts/{name}/app-passwords     POST /accounts/{name}/app-passwords
+//	DELETE /accounts/{name}/app-passwords/{which}
+//	GET    /aliases                           PUT  /aliases/{address}
+//	DELETE /aliases/{address}
+//	POST   /check
+//	GET    /backup?since=N                    the store's backup stream
+//	POST   /accounts/{name}/mailboxes         make sure a mailbox exists
+//	POST   /accounts/{name}/import            multipart: one batch of messages
+//	GET    /accounts/{name}/export?mailbox=M  multipart: messages
+//
+// Bodies are JSON but for the last three. A refusal is a status of 400 or more
+// with {"error": "..."}.
+package control
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"posthorn/appliance/login"
+	"posthorn/store"
+)
+
+// SocketName and StoreName are the control socket and the store's directory
+// within the data directory.
+const (
+	SocketName = "control.sock"
+	StoreName  = "store"
+)
+
+// StoreDir is where the store of a data directory lies.
+func StoreDir(data string) string { return filepath.Join(data, StoreName) }
+
+// Box is the operations on one store. Store and Keeper must be set; fields
+// must not change after first use. Its methods are for any number of
+// goroutines.
+type Box struct {
+	Store  *store.Store
+	Keeper *login.Keeper
+	// Log is told of changes to accounts and aliases; nil discards.
+	Log *slog.Logger
+	// Describe adds what only a running box knows to a status; nil when none
+	// runs.
+	Describe func(*Status)
+	// Lines returns the last lines of a running box's log, oldest first; nil
+	// when none runs.
+	Lines func() []string
+
+	importing sync.Mutex // one batch at a time; guards what follows
+	index     index
+	idle      *time.Timer
+}
+
+func (b *Box) log() *slog.Logger {
+	if b.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return b.Log
+}
+
+// Account is what is told of an account.
+type Account struct {
+	Name         string    `json:"name"`
+	DisplayName  string    `json:"display_name,omitempty"`
+	Owner        bool      `json:"owner"`
+	Disabled     bool      `json:"disabled"`
+	Quota        int64     `json:"quota"` // octets; 0 = no limit
+	Bytes        int64     `json:"bytes"`
+	Messages     int64     `json:"messages"`
+	AppPasswords int       `json:"app_passwords"`
+	Created      time.Time `json:"created"`
+}
+
+// NewAccount is what makes an account.
+type NewAccount struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"display_name,omitempty"`
+	Password    string `json:"password"`
+	Quota       int64  `json:"quota,omitempty"`
+}
+
+// AppPassword is what is told of a device's password.
+type AppPassword struct {
+	ID       string    `json:"id"`
+	Label    string    `json:"label"`
+	Created  time.Time `json:"created"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Secret   string    `json:"secret,omitempty"` // only in the answer that makes it
+}
+
+// Alias is an address that stands for others.
+type Alias struct {
+	Address string   `json:"address"`
+	Targets []string `json:"targets"`
+}
+
+// Service is one port of a running box.
+type Service struct {
+	Name    string `json:"name"` // smtp, submission, submissions, imap, imaps, pop3, pop3s, http, https
+	Address string `json:"address"`
+	Open    int    `json:"open"`  // connections now
+	Total   int64  `json:"total"` // connections since the start
+}
+
+// Status is how a box fares.
+type Status struct {
+	Version   string    `json:"version"`
+	Running   bool      `json:"running"`
+	Since     time.Time `json:"since,omitzero"`
+	Hostname  string    `json:"hostname,omitempty"`
+	Domains   []string  `json:"domains"`
+	ClockSet  bool      `json:"clock_set"`
+	Services  []Service `json:"services,omitempty"`
+	Authority string    `json:"authority,omitempty"` // SHA-256 fingerprint of the box's own certificate authority
+	Accounts  int       `json:"accounts"`
+	Messages  int64     `json:"messages"`
+	Bytes     int64     `json:"bytes"`
+	Disk      Disk      `json:"disk"`
+	// Problems are sentences about what the owner should look at.
+	Problems []string `json:"problems"`
+}
+
+// Disk is the room a store has, in octets.
+type Disk struct {
+	Free    int64 `json:"free"`
+	Total   int64 `json:"total"`
+	Reserve int64 `json:"reserve"`
+	Used    int64 `json:"used"`
+	Full    bool  `json:"full"`
+}
+
+// Report is what a check found.
+type Report struct {
+	Accounts  int      `json:"accounts"`
+	Mailboxes int      `json:"mailboxes"`
+	Entries   int      `json:"entries"`
+	Messages  int      `json:"messages"`
+	Bodies    int64    `json:"bodies"` // octets read and verified
+	Problems  []string `json:"problems"`
+	Count     int      `json:"count"` // of problems
+}
+
+// Batch is what became of the messages of one import request.
+type Batch struct {
+	Added      int   `json:"added"`
+	Duplicates int   `json:"duplicates"`
+	Bytes      int64 `json:"bytes"` // octets of what was added
+}
+
+// ErrUsage says that a request makes no sense; the text says why.
+var ErrUsage = errors.New("request not understood")
