@@ -1,0 +1,237 @@
+// Package appliance is the box: it opens the store, binds every port, wires
+// the servers together, runs them, and stops them in reverse order.
+//
+// # Start
+//
+// [New] first binds every port, so that one that is taken is known and named
+// before anything else happens; then it opens the store and the certificates
+// and makes the servers. [Box.Run] serves until its context ends.
+//
+// # Parts
+//
+// The parts stand in stages, started in this order and stopped in reverse:
+//
+//	stage     parts                                      if one fails
+//	upkeep    certificates, names, clock, expiry         tried again
+//	control   the command line's socket                  the box stops
+//	web       http, https                                the box stops
+//	mail      smtp, submission, submissions, imap,       the box stops
+//	          imaps, pop3, pop3s
+//
+// A box without one of its vital parts would look alive and be none; so the
+// process ends with the error and what started it (init, a service manager)
+// starts it again. Other parts are retried with growing pauses and never hurt
+// mail.
+//
+// To stop, each stage is told, sessions finish their command and say goodbye,
+// and what has not ended [StopTime] later is left behind. The store is closed
+// last.
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"posthorn/appliance/certs"
+	"posthorn/appliance/control"
+	"posthorn/appliance/events"
+	"posthorn/appliance/imapd"
+	"posthorn/appliance/listen"
+	"posthorn/appliance/login"
+	"posthorn/appliance/pop3d"
+	"posthorn/appliance/post"
+	"posthorn/appliance/smtpd"
+	"posthorn/store"
+)
+
+// DefaultHostname is the name of a box that was given none.
+const DefaultHostname = "mailbox"
+
+// Config is what a box is told at its start: facts of the board. The owner's
+// choices are in the store.
+type Config struct {
+	// Data is the directory that holds everything the box keeps; it is made
+	// if absent.
+	Data string
+	// Bind is the address to listen on; "" is all of them.
+	Bind string
+	// Ports are the port numbers; 0 takes any free one.
+	Ports Ports
+	// Hostname is the name that is announced as NAME.local, and the default
+	// mail domain; "" is DefaultHostname.
+	Hostname string
+	// Memory is the board's memory in octets; 0 asks the kernel.
+	Memory int64
+	// Version is told to those who ask.
+	Version string
+	// Log gets what happens; nil discards.
+	Log *slog.Logger
+	// Lines holds the last lines of the log for those who ask; may be nil.
+	Lines *Lines
+}
+
+// Box is one running mail box.
+type Box struct {
+	config   Config
+	log      *slog.Logger
+	started  time.Time
+	services []*service
+	socket   net.Listener
+
+	clock   *clock
+	store   *store.Store
+	hub     *events.Hub
+	keeper  *login.Keeper
+	certs   *certs.Authority
+	office  *post.Office
+	control *control.Box
+	health  health
+	metrics *metrics
+}
+
+// New binds the ports, opens the store and makes the servers. The error names
+// what is in the way and what to do about it. After New the box must be Run,
+// which closes it, or closed.
+func New(c Config) (_ *Box, err error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Hostname == "" {
+		c.Hostname = DefaultHostname
+	}
+	b := &Box{config: c, log: c.Log, started: time.Now()}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	if err := b.bind(); err != nil {
+		return nil, err
+	}
+	b.clock = openClock(c.Data, c.Log)
+	b.hub = events.NewHub()
+	b.metrics = newMetrics(b)
+	b.store, err = store.Open(store.Options{Dir: control.StoreDir(c.Data), Memory: BoardMemory(c.Memory),
+		Log: c.Log, OnCommit: b.committed})
+	if err != nil {
+		return nil, err
+	}
+	b.certs, err = certs.Open(c.Data, certs.Options{Log: c.Log, ClockSet: b.clock.Set})
+	if err != nil {
+		return nil, fmt.Errorf("open certificates: %w", err)
+	}
+	b.wire()
+	b.socket, err = listenControl(filepath.Join(c.Data, control.SocketName))
+	return b, err
+}
+
+// wire makes the servers and gives each port the one that serves it.
+func (b *Box) wire() {
+	tls := b.certs.Config()
+	hostname := func() string { return b.config.Hostname }
+	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: hostname}
+	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
+	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
+		Lines: b.config.Lines.Last}
+	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls, Log: b.log}
+	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls, Version: b.config.Version, Log: b.log}
+	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls, Version: b.config.Version, Log: b.log,
+		Hostname: b.office.Name}
+	web := &webServer{handler: b.pages(), tls: tls, log: b.log,
+		limiter: listen.Limiter{Total: maxWebConns, PerAddress: maxWebPerAddr}}
+	for name, serve := range map[string]func(context.Context, net.Listener) error{
+		"smtp":        smtp.Serve,
+		"submission":  smtp.ServeSubmission,
+		"submissions": smtp.ServeSubmissions,
+		"imap":        imap.Serve,
+		"imaps":       imap.ServeTLS,
+		"pop3":        pop3.Serve,
+		"pop3s":       pop3.ServeTLS,
+		"http":        web.serve,
+		"https":       web.serveTLS,
+	} {
+		b.service(name).serve = serve
+	}
+}
+
+// committed is told of each commit of the store.
+func (b *Box) committed(c store.Commit) {
+	b.metrics.commits.Inc()
+	b.hub.Announce(c)
+}
+
+// domains are the mail domains of the box.
+func (b *Box) domains() []string {
+	own := b.config.Hostname + ".local"
+	var set store.Settings
+	err := b.store.View(func(tx *store.Tx) (err error) {
+		set, err = tx.Settings()
+		return err
+	})
+	if err != nil {
+		b.log.Error("settings can't be read", "error", err)
+		return []string{own}
+	}
+	return append([]string{own}, set.Domains...)
+}
+
+// Close closes what New opened. Run does it too.
+func (b *Box) Close() error {
+	var errs []error
+	closeIf := func(c io.Closer) {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for _, s := range b.services {
+		closeIf(s.listener)
+	}
+	if b.socket != nil {
+		closeIf(b.socket)
+	}
+	if b.store != nil {
+		closeIf(b.store)
+	}
+	if b.clock != nil {
+		errs = append(errs, b.clock.save())
+	}
+	return errors.Join(errs...)
+}
+
+// describe adds what a running box knows to a status.
+func (b *Box) describe(st *control.Status) {
+	st.Version, st.Running, st.Since = b.config.Version, true, b.started.UTC().Truncate(time.Second)
+	st.Hostname, st.ClockSet, st.Authority = b.config.Hostname, b.clock.Set(), b.certs.Fingerprint()
+	for _, s := range b.services {
+		st.Services = append(st.Services, control.Service{Name: s.name, Address: s.Addr().String(),
+			Open: int(s.open.Load()), Total: s.total.Load()})
+	}
+	if !st.ClockSet {
+		st.Problems = append(st.Problems, "the clock is not set: dates of new mail may be wrong until the network tells the time")
+	}
+	if err := b.health.last(); err != nil {
+		st.Problems = append(st.Problems, err.Error())
+	}
+}
+
+// pages is everything the HTTP ports serve. Each further page or document is
+// mounted here.
+func (b *Box) pages() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", b.serveHealth)
+	mux.Handle("GET /metrics", homeOnly(b.metrics.handler()))
+	mux.HandleFunc("GET /ca.crt", b.serveAuthority(b.certs.CADER, "application/x-x509-ca-cert"))
+	mux.HandleFunc("GET /ca.pem", b.serveAuthority(b.certs.CAPEM, "application/x-pem-file"))
+	return mux
+}

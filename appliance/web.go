@@ -1,0 +1,74 @@
+package appliance
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"posthorn/appliance/listen"
+)
+
+// Limits of the HTTP ports together.
+const (
+	maxWebConns   = 200      // at once
+	maxWebPerAddr = 40       // at once from one address; a browser takes six
+	maxWebHeader  = 16 << 10 // octets of a request's header
+	webHeaderTime = 10 * time.Second
+	webIdleTime   = 2 * time.Minute
+)
+
+// webServer serves pages in the clear and with TLS.
+type webServer struct {
+	handler http.Handler
+	tls     *tls.Config
+	log     *slog.Logger
+	limiter listen.Limiter
+}
+
+func (w *webServer) server() *http.Server {
+	return &http.Server{
+		Handler:           w.handler,
+		TLSConfig:         w.tls,
+		ReadHeaderTimeout: webHeaderTime,
+		IdleTimeout:       webIdleTime,
+		MaxHeaderBytes:    maxWebHeader,
+		ErrorLog:          slog.NewLogLogger(w.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (w *webServer) serve(ctx context.Context, l net.Listener) error {
+	s := w.server()
+	return serveHTTP(ctx, s, func() error { return s.Serve(w.limiter.Wrap(l, false)) })
+}
+
+func (w *webServer) serveTLS(ctx context.Context, l net.Listener) error {
+	s := w.server()
+	return serveHTTP(ctx, s, func() error { return s.ServeTLS(w.limiter.Wrap(l, false), "", "") })
+}
+
+// homeOnly lets loopback and private addresses through.
+func homeOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		addr := from.Addr().Unmap()
+		if err != nil || !addr.IsLoopback() && !addr.IsPrivate() && !addr.IsLinkLocalUnicast() {
+			http.Error(w, "only for the home network", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// serveAuthority serves the certificate of the box's authority, which a device
+// installs to trust the box.
+func (b *Box) serveAuthority(cert func() []byte, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Disposition", `attachment; filename="`+b.config.Hostname+r.URL.Path[len("/ca"):]+`"`)
+		w.Write(cert())
+	}
+}

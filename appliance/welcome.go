@@ -1,0 +1,72 @@
+package appliance
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"posthorn/store"
+)
+
+// Welcome says, for the person who started the box, where to point a browser
+// and a mail program and, on a new box, how to make the first account. The
+// command is how this program was called.
+func (b *Box) Welcome(command string) string {
+	port := func(name string) int { return b.Addr(name).(*net.TCPAddr).Port }
+	host := b.host()
+	var out strings.Builder
+	fmt.Fprintf(&out, "\nPosthorn %s keeps its mail in %s.\n\n", b.config.Version, b.config.Data)
+	fmt.Fprintf(&out, "  browser       http://%s\n", hostPort(host, port("http"), 80))
+	fmt.Fprintf(&out, "  mail program  server %s, user NAME\n", host)
+	fmt.Fprintf(&out, "                IMAP %d (TLS) or %d (STARTTLS)\n", port("imaps"), port("imap"))
+	fmt.Fprintf(&out, "                POP3 %d (TLS) or %d (STARTTLS)\n", port("pop3s"), port("pop3"))
+	fmt.Fprintf(&out, "                SMTP %d (TLS) or %d (STARTTLS)\n", port("submissions"), port("submission"))
+	fmt.Fprintf(&out, "  devices       SMTP %d, without a password, to NAME@%s\n", port("smtp"), b.domain())
+	fmt.Fprintf(&out, "  certificate   http://%s/ca.crt\n", hostPort(host, port("http"), 80))
+	fmt.Fprintf(&out, "                %s\n", b.certs.Fingerprint())
+	if b.empty() {
+		fmt.Fprintf(&out, "\nThere is no account yet. Make the first one, in a second terminal:\n\n  %s account add NAME --data %s\n", command, b.config.Data)
+	}
+	return out.String() + "\n"
+}
+
+// host is where programs on this network reach the box: an address of it,
+// which works whether or not its name is announced.
+func (b *Box) host() string {
+	if b.config.Bind != "" {
+		return b.config.Bind
+	}
+	for _, a := range localAddresses() {
+		if a.IsPrivate() && a.Is4() {
+			return a.String()
+		}
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1}).String()
+}
+
+// domain is the domain of new addresses.
+func (b *Box) domain() string {
+	all := b.domains()
+	if len(all) > 1 {
+		return all[1] // the owner's first
+	}
+	return all[0]
+}
+
+func (b *Box) empty() bool {
+	var none bool
+	err := b.store.View(func(tx *store.Tx) error {
+		all, err := tx.Accounts()
+		none = len(all) == 0
+		return err
+	})
+	return err == nil && none
+}
+
+func hostPort(host string, port, standard int) string {
+	if port == standard {
+		return host
+	}
+	return net.JoinHostPort(host, fmt.Sprint(port))
+}
