@@ -74,7 +74,8 @@ type expansion struct {
 	route
 	seen   map[string]bool // aliases already followed, and "@" for the catch-all
 	steps  int
-	circle bool // an alias led back to itself
+	again  bool // the alias of the present name was followed before
+	circle bool // an alias led back to itself, and no account has its name
 }
 
 // follow adds what address leads to. A target without "@" is local; detail is
@@ -96,6 +97,7 @@ func (x *expansion) follow(address, detail string) error {
 	if hasSub && sub != "" {
 		detail = sub
 	}
+	x.again = false
 	names := []string{local}
 	if hasSub && base != "" {
 		names = append(names, base)
@@ -110,6 +112,10 @@ func (x *expansion) follow(address, detail string) error {
 			return err
 		}
 	}
+	if x.again {
+		x.circle = true
+		return nil
+	}
 	return x.fallback(names[len(names)-1], detail)
 }
 
@@ -122,7 +128,7 @@ func (x *expansion) alias(name, domain, detail string) (bool, error) {
 	}
 	for _, key := range keys {
 		if x.seen[key] {
-			x.circle = true
+			x.again = true
 			continue
 		}
 		a, err := x.tx.Alias(key)
