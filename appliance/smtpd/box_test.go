@@ -30,6 +30,7 @@ type box struct {
 	log    *logBuffer
 	ports  map[string]string // "25", "587", "465" -> address
 	from   *pretence
+	pipe   *pipe
 	stop   func() // ends Serve, waits
 }
 
@@ -38,12 +39,14 @@ const password = "correct horse battery"
 type boxOptions struct {
 	dir      string // of the store; "" = in memory
 	limits   Limits
+	reserve  int64
 	settings func(*store.Settings)
+	pipe     bool // port 25 alone, over pipes in memory: for simulated time
 }
 
 func newBox(t testing.TB, o boxOptions) *box {
 	t.Helper()
-	s, err := store.Open(store.Options{Dir: o.dir})
+	s, err := store.Open(store.Options{Dir: o.dir, Reserve: o.reserve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,21 @@ func newBox(t testing.TB, o boxOptions) *box {
 		Keeper: &login.Keeper{Store: s, Log: log, Domain: func() []string { return []string{"mailbox.local", "example.org"} }},
 	}
 	b.people(t, o.settings)
-	b.serve(t)
+	if o.pipe {
+		b.pipe = newPipe()
+		b.serve(t, map[string]net.Listener{"25": b.pipe})
+		return b
+	}
+	listeners := map[string]net.Listener{}
+	for _, port := range []string{"25", "587", "465"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ports[port] = l.Addr().String()
+		listeners[port] = &pretender{l, b.from}
+	}
+	b.serve(t, listeners)
 	return b
 }
 
@@ -121,19 +138,15 @@ func (b *box) people(t testing.TB, settings func(*store.Settings)) {
 	}
 }
 
-func (b *box) serve(t testing.TB) {
+func (b *box) serve(t testing.TB, listeners map[string]net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for name, serve := range map[string]func(context.Context, net.Listener) error{
-		"25": b.server.Serve, "587": b.server.ServeSubmission, "465": b.server.ServeSubmissions,
-	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.ports[name] = l.Addr().String()
+	for port, l := range listeners {
+		serve := map[string]func(context.Context, net.Listener) error{
+			"25": b.server.Serve, "587": b.server.ServeSubmission, "465": b.server.ServeSubmissions,
+		}[port]
 		running.Go(func() {
-			if err := serve(ctx, &pretender{l, b.from}); err != nil {
+			if err := serve(ctx, l); err != nil {
 				t.Error(err)
 			}
 		})
@@ -141,7 +154,7 @@ func (b *box) serve(t testing.TB) {
 	b.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(func() {
 		b.stop()
-		if report, err := b.store.Check(context.Background()); err != nil {
+		if report, err := b.store.Check(context.Background()); err != nil || report.Count > 0 {
 			t.Error("check:", err, report)
 		}
 		b.store.Close()
@@ -186,6 +199,33 @@ func (c *pretended) RemoteAddr() net.Addr {
 	}
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 4711))
 }
+
+// pipe is a listener without a network.
+type pipe struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipe() *pipe { return &pipe{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipe) dial() net.Conn {
+	near, far := net.Pipe()
+	p.conns <- far
+	return near
+}
+
+func (p *pipe) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipe) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipe) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
 type logBuffer struct {
 	mu  sync.Mutex
@@ -257,6 +297,10 @@ type client struct {
 
 func (b *box) dial(t testing.TB, port string) *client {
 	t.Helper()
+	if b.pipe != nil {
+		conn := b.pipe.dial()
+		return &client{t: t, conn: conn, in: &lineReader{r: conn}}
+	}
 	port, clear := strings.CutSuffix(port, " clear")
 	conn, err := net.Dial("tcp", b.ports[port])
 	if err != nil {
@@ -293,7 +337,7 @@ func (c *client) raw(s string) {
 
 // line returns the next line without its end, "" at the end of the connection.
 func (c *client) line() string {
-	c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	c.conn.SetReadDeadline(time.Now().Add(time.Hour)) // simulated, or never needed
 	s, err := c.in.line()
 	if err != nil && s == "" {
 		return ""
