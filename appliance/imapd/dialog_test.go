@@ -56,6 +56,7 @@ func playDialog(t *testing.T, b *box, script string) {
 			clients[who] = b.dial()
 		}
 		c := clients[who]
+		c.at = n + 1
 		switch side {
 		case "C:":
 			c.send(unescape(sized(text, lines[n+1:])) + "\r\n")

@@ -164,6 +164,7 @@ type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	tag  int
+	at   int // line of the dialog, if there is one
 }
 
 // dial connects in the clear and reads the greeting.
@@ -213,7 +214,7 @@ func (c *client) line() string {
 	c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	line, err := c.r.ReadString('\n')
 	if err != nil && isTimeout(err) {
-		c.t.Fatalf("the server says nothing")
+		c.t.Fatalf("line %d: the server says nothing", c.at)
 	}
 	return strings.TrimRight(line, "\r\n")
 }
