@@ -76,13 +76,12 @@ type mixedDecoder struct{ transform.NopResetter }
 
 func (mixedDecoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
 	for nSrc < len(src) {
-		if c := src[nSrc]; c < utf8.RuneSelf {
-			if nDst == len(dst) {
+		if n := asciiPrefix(src[nSrc:]); n > 0 {
+			n = copy(dst[nDst:], src[nSrc:nSrc+n])
+			if n == 0 {
 				return nDst, nSrc, transform.ErrShortDst
 			}
-			dst[nDst] = c
-			nDst++
-			nSrc++
+			nDst, nSrc = nDst+n, nSrc+n
 			continue
 		}
 		if !atEOF && !utf8.FullRune(src[nSrc:]) {

@@ -11,9 +11,12 @@ import (
 // no seconds, no zone (UTC), comments, ISO 8601. It returns the zero time for
 // what is no date.
 func parseDate(text string) time.Time {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
-			return t
+	text = strings.TrimSpace(text)
+	if len(text) > 4 && text[4] == '-' {
+		for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05"} {
+			if t, err := time.Parse(layout, text); err == nil {
+				return t
+			}
 		}
 	}
 	d := dateReader{day: -1, year: -1, hour: -1, zone: time.UTC}

@@ -133,8 +133,7 @@ func (s *Scanner) mimeField(e *entity, name, value string) {
 		}
 	case "content-transfer-encoding":
 		if p.Encoding == "" {
-			word, _ := cutMedia(value)
-			p.Encoding = s.keep(word, 64)
+			p.Encoding = s.encoding(value)
 		}
 	case "content-disposition":
 		if p.Disposition == "" {
@@ -171,15 +170,26 @@ func (s *Scanner) mimeField(e *entity, name, value string) {
 // broken means text/plain (RFC 2045 section 5.2).
 func (s *Scanner) contentType(p *Part, value string) {
 	media, params := parseMedia(value)
-	typ, subtype, _ := strings.Cut(media, "/")
+	typ, subtype, _ := strings.Cut(strings.Clone(media), "/")
 	if !token(typ) || !token(subtype) {
 		*p = plain(*p)
 		return
 	}
 	s.head.boundary = []byte(params["boundary"])
 	p.Type, p.Subtype = typ, subtype
-	s.room -= len(media)
 	p.Params = s.params(params)
+}
+
+// encoding reads a Content-Transfer-Encoding field. What Decode knows is told
+// however much is kept already.
+func (s *Scanner) encoding(value string) string {
+	word, _ := cutMedia(value)
+	for _, known := range []string{"7bit", "8bit", "binary", "base64", "quoted-printable"} {
+		if word == known {
+			return known
+		}
+	}
+	return s.keep(word, 64)
 }
 
 // addresses reads an address field and adds what it holds.
@@ -254,11 +264,12 @@ func (s *Scanner) params(params map[string]string) map[string]string {
 // keep returns text as it goes into the Info: valid UTF-8 without control
 // characters, cut to a number of bytes, and "" when the Info holds enough.
 func (s *Scanner) keep(text string, most int) string {
+	const overhead = 16 // of a string, so that many empty ones are not free
 	text = cut(decodeText(text), most)
-	if s.room < len(text) {
+	if s.room < len(text)+overhead {
 		s.room = 0
 		return ""
 	}
-	s.room -= len(text)
+	s.room -= len(text) + overhead
 	return strings.Clone(text)
 }

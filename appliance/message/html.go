@@ -6,6 +6,12 @@ import (
 	"io"
 )
 
+// Limits in bytes of what is held of an entity and of the name of a tag.
+const (
+	maxEntity = 40
+	maxTag    = 16
+)
+
 // An htmlReader takes the tags, comments, scripts and styles out of HTML in
 // UTF-8 and decodes its entities. Blanks in a row become one, and tags that
 // are not of a run of text become line ends, so that words found side by side
@@ -18,7 +24,9 @@ type htmlReader struct {
 	out []byte // text not read yet
 	buf []byte // what out is a part of
 
-	state func(*htmlReader, byte)
+	// state reads some bytes and returns how many: at least one, or none if
+	// it made another the state.
+	state func(*htmlReader, []byte) int
 	word  []byte // the entity or tag name being read
 	quote byte   // of the attribute being read
 	until string // the tag that ends a script or style
@@ -29,7 +37,7 @@ func newHTMLReader(r io.Reader) *htmlReader {
 	return &htmlReader{r: r, in: make([]byte, 4096), state: (*htmlReader).text, last: '\n'}
 }
 
-func (h *htmlReader) Read(p []byte) (int, error) {
+func (h *htmlReader) Read(b []byte) (int, error) {
 	for len(h.out) == 0 {
 		if h.err != nil {
 			return 0, h.err
@@ -37,15 +45,15 @@ func (h *htmlReader) Read(p []byte) (int, error) {
 		var n int
 		n, h.err = h.r.Read(h.in)
 		h.buf = h.buf[:0]
-		for _, c := range h.in[:n] {
-			h.state(h, c)
+		for p := h.in[:n]; len(p) > 0; {
+			p = p[h.state(h, p):]
 		}
 		if h.err != nil && len(h.word) > 0 && h.word[0] == '&' {
 			h.entityEnd()
 		}
 		h.out = h.buf
 	}
-	n := copy(p, h.out)
+	n := copy(b, h.out)
 	h.out = h.out[n:]
 	return n, nil
 }
@@ -63,29 +71,33 @@ func (h *htmlReader) write(c byte) {
 }
 
 // text is the state outside of everything.
-func (h *htmlReader) text(c byte) {
-	switch c {
-	case '<':
-		h.state, h.word = (*htmlReader).tagName, h.word[:0]
-	case '&':
-		h.state, h.word = (*htmlReader).entity, append(h.word[:0], c)
-	default:
+func (h *htmlReader) text(p []byte) int {
+	for i, c := range p {
+		switch c {
+		case '<':
+			h.state, h.word = (*htmlReader).tagName, h.word[:0]
+			return i + 1
+		case '&':
+			h.state, h.word = (*htmlReader).entity, append(h.word[:0], c)
+			return i + 1
+		}
 		h.write(c)
 	}
+	return len(p)
 }
 
 // entity is the state after an &.
-func (h *htmlReader) entity(c byte) {
-	if letter(c) || c == '#' || c == ';' {
-		h.word = append(h.word, c)
-		if c != ';' && len(h.word) < 40 {
-			return
-		}
+func (h *htmlReader) entity(p []byte) int {
+	c := p[0]
+	if !letter(c) && c != '#' && c != ';' {
 		h.entityEnd()
-		return
+		return 0
 	}
-	h.entityEnd()
-	h.text(c)
+	h.word = append(h.word, c)
+	if c == ';' || len(h.word) == maxEntity {
+		h.entityEnd()
+	}
+	return 1
 }
 
 func (h *htmlReader) entityEnd() {
@@ -96,42 +108,50 @@ func (h *htmlReader) entityEnd() {
 }
 
 // tagName is the state after a <.
-func (h *htmlReader) tagName(c byte) {
-	name := letter(c) || c == '/' && len(h.word) == 0 || c == '!' && len(h.word) == 0 || c == '-' && len(h.word) > 0
-	if name {
-		if len(h.word) < 16 {
+func (h *htmlReader) tagName(p []byte) int {
+	c := p[0]
+	first := len(h.word) == 0
+	switch {
+	case letter(c), first && (c == '/' || c == '!'), !first && c == '-':
+		if len(h.word) < maxTag {
 			h.word = append(h.word, lower(c))
 		}
 		if string(h.word) == "!--" {
 			h.state, h.word = (*htmlReader).comment, h.word[:0]
 		}
-		return
-	}
-	if len(h.word) == 0 { // a < that is none
+		return 1
+	case first: // a < that is none
 		h.write('<')
 		h.state = (*htmlReader).text
-		h.text(c)
-		return
+	default:
+		h.state = (*htmlReader).tag
 	}
-	h.state = (*htmlReader).tag
-	h.tag(c)
+	return 0
 }
 
 // tag is the state between the name of a tag and its >.
-func (h *htmlReader) tag(c byte) {
-	switch c {
-	case '"', '\'':
-		h.quote, h.state = c, (*htmlReader).attribute
-	case '>':
-		h.tagEnd()
+func (h *htmlReader) tag(p []byte) int {
+	for i, c := range p {
+		switch c {
+		case '"', '\'':
+			h.quote, h.state = c, (*htmlReader).attribute
+			return i + 1
+		case '>':
+			h.tagEnd()
+			return i + 1
+		}
 	}
+	return len(p)
 }
 
 // attribute is the state inside of quotes in a tag.
-func (h *htmlReader) attribute(c byte) {
-	if c == h.quote {
-		h.state = (*htmlReader).tag
+func (h *htmlReader) attribute(p []byte) int {
+	i := bytes.IndexByte(p, h.quote)
+	if i < 0 {
+		return len(p)
 	}
+	h.state = (*htmlReader).tag
+	return i + 1
 }
 
 func (h *htmlReader) tagEnd() {
@@ -152,30 +172,44 @@ func (h *htmlReader) tagEnd() {
 	h.word = h.word[:0]
 }
 
-// comment is the state inside of <!-- -->; word holds the last two bytes.
-func (h *htmlReader) comment(c byte) {
-	if c == '>' && string(h.word) == "--" {
+// comment is the state inside of <!-- -->; word holds the dashes just read, two
+// at most.
+func (h *htmlReader) comment(p []byte) int {
+	switch c := p[0]; {
+	case c == '-':
+		if len(h.word) < 2 {
+			h.word = append(h.word, c)
+		}
+		return 1
+	case c == '>' && len(h.word) == 2:
 		h.state, h.word = (*htmlReader).text, h.word[:0]
-		return
+		return 1
 	}
-	h.slide(c, 2)
+	h.word = h.word[:0]
+	if i := bytes.IndexByte(p, '-'); i >= 0 {
+		return i
+	}
+	return len(p)
 }
 
-// script is the state inside of a script or style; word holds its last bytes.
-func (h *htmlReader) script(c byte) {
-	h.slide(c, len(h.until))
-	if bytes.EqualFold(h.word, []byte(h.until)) {
+// script is the state inside of a script or style; word holds what was just
+// read of the tag that ends it.
+func (h *htmlReader) script(p []byte) int {
+	if lower(p[0]) != h.until[len(h.word)] {
+		h.word = h.word[:0]
+		i := bytes.IndexByte(p, '<')
+		if i < 0 {
+			return len(p)
+		}
+		if i > 0 {
+			return i
+		}
+	}
+	h.word = append(h.word, lower(p[0]))
+	if len(h.word) == len(h.until) {
 		h.state, h.word = (*htmlReader).tag, append(h.word[:0], '/')
 	}
-}
-
-// slide keeps the last n bytes in word.
-func (h *htmlReader) slide(c byte, n int) {
-	if len(h.word) == n {
-		copy(h.word, h.word[1:])
-		h.word = h.word[:n-1]
-	}
-	h.word = append(h.word, c)
+	return 1
 }
 
 // lower returns an ASCII letter in lower case, any other byte as it is.

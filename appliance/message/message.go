@@ -58,7 +58,7 @@ const (
 	// which names the thread, and the last ones.
 	MaxReferences = 100
 	// MaxKept is how many bytes of text (names, subjects, parameters, ...) one
-	// Info keeps in all.
+	// Info keeps in all, 16 more counted for each text.
 	MaxKept = 256 << 10
 	// MaxMarshalled is the greatest length in bytes of what Marshal returns.
 	MaxMarshalled = 48 << 10

@@ -321,18 +321,17 @@ func (s *Scanner) finishInner() {
 }
 
 // ascii tells whether all bytes are under 128.
-func ascii(p []byte) bool {
+func ascii(p []byte) bool { return asciiPrefix(p) == len(p) }
+
+// asciiPrefix returns how many bytes p starts with that are under 128.
+func asciiPrefix(p []byte) int {
 	const high = 0x8080808080808080
-	for len(p) >= 8 {
-		if binary.LittleEndian.Uint64(p)&high != 0 {
-			return false
-		}
-		p = p[8:]
+	n := 0
+	for len(p)-n >= 8 && binary.LittleEndian.Uint64(p[n:])&high == 0 {
+		n += 8
 	}
-	for _, c := range p {
-		if c >= 0x80 {
-			return false
-		}
+	for n < len(p) && p[n] < 0x80 {
+		n++
 	}
-	return true
+	return n
 }

@@ -83,6 +83,8 @@ func TestText(t *testing.T) {
 		{"ISO-2022-JP", "Content-Type: text/plain; charset=iso-2022-jp\n\n\x1b$BF|K\\\x1b(B", "日本\n"},
 		{"HTML", "Content-Type: text/html\n\n<html><head><title>T</title><style>p {}</style></head><body><!-- <b>no</b> --><p class=\"a>b\">One &amp; <b>t</b>wo&nbsp;x&#233;<br>three</p><script>if (a<b) x()</SCRIPT > end &bogus; a < b &lt",
 			"T\nOne & two\u00a0xé\nthree\nend &bogus; a < b <\n"},
+		{"HTML that leads astray", "Content-Type: text/html\n\na<!-- - -- ->--->b<style></styl</<</STYLE>c<script><!-- </script>d<p",
+			"ab\nc\nd\n"},
 		{"base64 HTML", "Content-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\n6Tx0ZD7p", "é\né\n"},
 		{"not text", "Content-Type: image/png; name=a.png\n\nxyz", "a.png\n"},
 		{"parts", "Content-Type: multipart/mixed; boundary=b\n\npre\n--b\n\none\n--b\nContent-Type: message/rfc822\n\nSubject: in\nFrom: A <a@b.c>\n\ntwo\n--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=f.pdf\n\nx\n--b--\n",
