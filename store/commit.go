@@ -14,6 +14,7 @@ const maxGroup = 64
 // request is one update waiting for the committer.
 type request struct {
 	fn       func(*Tx) error
+	solo     func() error // instead of fn: runs while nothing is written
 	done     chan error
 	panicked any
 }
@@ -54,20 +55,33 @@ func (s *Store) Update(fn func(*Tx) error) error {
 func (s *Store) commit() {
 	defer close(s.committerDone)
 	for first := range s.requests {
-		group := []*request{first}
+		var group []*request
+		var solo *request
+		if first.solo != nil {
+			solo = first
+		} else {
+			group = append(group, first)
+		}
 	gather:
-		for len(group) < maxGroup {
+		for solo == nil && len(group) < maxGroup {
 			select {
 			case r, ok := <-s.requests:
-				if !ok {
+				switch {
+				case !ok:
 					break gather
+				case r.solo != nil:
+					solo = r
+				default:
+					group = append(group, r)
 				}
-				group = append(group, r)
 			default:
 				break gather
 			}
 		}
 		s.commitGroup(group)
+		if solo != nil {
+			solo.done <- solo.solo()
+		}
 	}
 }
 

@@ -26,14 +26,15 @@ type disk struct {
 	dir     string
 	reserve int64
 	log     *slog.Logger
-	used    func() int64 // octets of the store's files
+	used    func() int64 // octets of the store's files, as Badger last counted them
 
 	mu    sync.Mutex // held while the ballast is laid or given up
 	free  atomic.Int64
 	total atomic.Int64
 	full  atomic.Bool
 
-	runways [2]runway // of the value log and of the memory table's log
+	runwayMu sync.Mutex
+	runways  [2]runway // of the value log and of the memory table's log
 }
 
 // beforeOpen refuses to open a store on a disk so full that opening it, which
@@ -123,4 +124,18 @@ func (d *disk) dropBallast() {
 	if err := os.Remove(d.ballast()); err == nil {
 		d.log.Info("ballast given up to make room for deletion", "bytes", ballastSize)
 	}
+}
+
+// diskUsage is how many octets of disk the store's files take, which is less
+// than their sizes: they have holes.
+func (s *Store) diskUsage() int64 {
+	files, _ := os.ReadDir(s.opts.Dir)
+	var sum int64
+	for _, f := range files {
+		var st unix.Stat_t
+		if unix.Stat(filepath.Join(s.opts.Dir, f.Name()), &st) == nil {
+			sum += st.Blocks * 512
+		}
+	}
+	return sum
 }

@@ -27,6 +27,8 @@ type Options struct {
 	// OnCommit is told of every commit, in commit order, once it is on disk
 	// and before the update returns. It must not block or use the store.
 	OnCommit func(Commit)
+
+	restoring bool // opened by Restore: an unfinished restore is no obstacle
 }
 
 // class is a memory class: the sizes that follow from a board's memory.

@@ -42,6 +42,10 @@ func (d *disk) prepare(octets int) {
 	if d.dir == "" || octets > runwayCommit || octets == 0 || d.full.Load() {
 		return
 	}
+	if !d.runwayMu.TryLock() {
+		return // the value log is being collected
+	}
+	defer d.runwayMu.Unlock()
 	for i := range d.runways {
 		if err := d.runways[i].extend(d.dir); err != nil {
 			d.log.Debug("no runway", "file", d.runways[i].path, "error", err)

@@ -37,7 +37,6 @@ type Store struct {
 
 	corrupt   atomic.Int64
 	lastError atomic.Pointer[error]
-	garbage   atomic.Int64 // octets of bodies removed since the value log was last collected
 }
 
 // Open opens the store in opts.Dir and makes it if there is none. It returns
@@ -117,9 +116,15 @@ func (s *Store) begin() error {
 		if found[0] != format {
 			return fmt.Errorf("store has format %d, this version reads %d: use the newer version", found[0], format)
 		}
-		return nil
+		return s.checkRestored()
 	}
 	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if s.opts.restoring {
+		return nil // these records come with the backup
+	}
+	if err := s.checkRestored(); err != nil {
 		return err
 	}
 	return s.Update(func(tx *Tx) error {
@@ -131,6 +136,29 @@ func (s *Store) begin() error {
 		}
 		return tx.set([]byte{keyFormat}, []byte{format})
 	})
+}
+
+// checkRestored refuses a store that a backup was only partly put back into.
+// Once the store is used, no later backup can follow: the mark goes.
+func (s *Store) checkRestored() error {
+	if s.opts.restoring {
+		return nil
+	}
+	at := []byte{keyRestored}
+	err := s.View(func(tx *Tx) error {
+		v, err := tx.get(at)
+		if err == nil && binary.BigEndian.Uint64(v) == 0 {
+			err = fmt.Errorf("%w: it was not put back whole; restore again into an empty directory", ErrBackup)
+		}
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Update(func(tx *Tx) error { return tx.del(at) })
 }
 
 // enter counts a use of the store; leave ends it. Close waits for all.

@@ -1,17 +1,23 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // sweepBatch is how many records one update of the sweeper removes: a
 // transaction the smallest memory class takes, and soon over for those who
 // wait behind it.
 const sweepBatch = 500
+
+// reclaimPause is how long a full disk waits between two compactions: each
+// writes a memory table and merges all others.
+const reclaimPause = 5 * time.Second
 
 // sweeper removes in the background what an update only marked: bodies nobody
 // refers to, entries of deleted mailboxes, old history.
@@ -107,6 +113,9 @@ func (w *sweeper) takePrune() (MailboxID, bool) {
 
 func (w *sweeper) run() {
 	defer close(w.done)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { <-w.stop; cancel() }()
+	var reclaimed time.Time
 	for {
 		select {
 		case <-w.stop:
@@ -129,6 +138,19 @@ func (w *sweeper) run() {
 				}
 			}
 		}
+		if !w.s.Full() {
+			continue
+		}
+		if time.Since(reclaimed) < reclaimPause {
+			time.AfterFunc(reclaimPause, w.wake)
+			continue
+		}
+		if freed, err := w.s.Reclaim(ctx, w.s.disk.reserve, true); err != nil {
+			w.s.log.Warn("no disk space reclaimed", "error", err)
+		} else {
+			w.s.log.Info("disk space reclaimed", "bytes", freed)
+		}
+		reclaimed = time.Now()
 	}
 }
 
@@ -271,6 +293,10 @@ func (w *sweeper) sweepHistory() (more bool, err error) {
 // discardBlob gives a body up that no message refers to any more. A small one
 // goes at once; a large one, or one that is being read, is left to the sweeper.
 func (tx *Tx) discardBlob(b Blob) error {
+	if tx.s.Full() {
+		// Somebody is making room: have the disk space given back, too.
+		tx.onCommit(func() { tx.s.sweeper.wake() })
+	}
 	if b.Size <= chunkSize && !tx.s.sweeper.isRead(b.ID) {
 		if b.Size == 0 {
 			return nil
