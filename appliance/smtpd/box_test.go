@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,6 +41,7 @@ type boxOptions struct {
 	dir      string // of the store; "" = in memory
 	limits   Limits
 	reserve  int64
+	peopled  bool // the store in dir has its accounts already
 	settings func(*store.Settings)
 	pipe     bool // port 25 alone, over pipes in memory: for simulated time
 }
@@ -71,7 +73,9 @@ func newBox(t testing.TB, o boxOptions) *box {
 		Office: b.office, TLS: ca.Config(), Log: log, Limits: o.limits,
 		Keeper: &login.Keeper{Store: s, Log: log, Domain: func() []string { return []string{"mailbox.local", "example.org"} }},
 	}
-	b.people(t, o.settings)
+	if !o.peopled {
+		b.people(t, o.settings)
+	}
 	if o.pipe {
 		b.pipe = newPipe()
 		b.serve(t, map[string]net.Listener{"25": b.pipe})
@@ -154,7 +158,8 @@ func (b *box) serve(t testing.TB, listeners map[string]net.Listener) {
 	b.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(func() {
 		b.stop()
-		if report, err := b.store.Check(context.Background()); err != nil || report.Count > 0 {
+		report, err := b.store.Check(context.Background())
+		if err != nil && !errors.Is(err, store.ErrClosed) || report.Count > 0 {
 			t.Error("check:", err, report)
 		}
 		b.store.Close()
@@ -199,6 +204,10 @@ func (c *pretended) RemoteAddr() net.Addr {
 	}
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 4711))
 }
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func tcpAddr(s string) net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr(s), 25)) }
 
 // pipe is a listener without a network.
 type pipe struct {

@@ -1,0 +1,232 @@
+package smtpd
+
+import (
+	"bytes"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"posthorn/store"
+)
+
+func TestTooManyRecipients(t *testing.T) {
+	b := newBox(t, boxOptions{})
+	c := b.dial(t, "25")
+	c.expect("220")
+	c.send("HELO x")
+	c.expect("250")
+	c.send("MAIL FROM:<a@example.com>")
+	c.expect("250")
+	for range 100 {
+		c.send("RCPT TO:<alice@mailbox.local>")
+		c.expect("250")
+	}
+	c.send("RCPT TO:<bob@mailbox.local>")
+	c.expect("452 4.5.3 ")
+	c.send("DATA")
+	c.expect("354")
+	c.raw("Subject: x\r\n\r\n.\r\n")
+	c.expect("250")
+	if n := len(b.mail(t, "alice", "INBOX")); n != 1 {
+		t.Errorf("alice has %d messages", n)
+	}
+	b.deliver(t, "bob@mailbox.local")
+}
+
+// TestTooManyConnections: the one too many is told, and a place that comes
+// free can be taken.
+func TestTooManyConnections(t *testing.T) {
+	b := newBox(t, boxOptions{limits: Limits{Connections: 4, PerAddress: 3}})
+	var open []*client
+	for range 3 {
+		c := b.dial(t, "25")
+		c.expect("220")
+		open = append(open, c)
+	}
+	refused := b.dial(t, "587")
+	refused.expect("421 4.7.0 too many connections, try again later")
+	if s := refused.line(); s != "" {
+		t.Errorf("server goes on with %q", s)
+	}
+	open[0].send("QUIT")
+	open[0].expect("221")
+	for open[0].line() != "" {
+	}
+	b.deliver(t, "bob@mailbox.local")
+}
+
+// TestTooManyCommands: each kind of useless work ends somewhere.
+func TestTooManyCommands(t *testing.T) {
+	for name, c := range map[string]struct {
+		command string
+		limits  Limits
+		last    string
+	}{
+		"noop":    {"NOOP", Limits{Commands: 30}, "421 4.7.0 too many commands without a message"},
+		"chunks":  {"BDAT 0", Limits{Commands: 30}, "421 4.7.0 too many commands without a message"},
+		"refused": {"EXPN staff", Limits{FailedCommands: 7}, "421 4.7.0 too many refused commands, goodbye"},
+		"syntax":  {"!", Limits{}, "500 5.5.1 Too many errors. Quiting now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, boxOptions{limits: c.limits})
+			client := b.dial(t, "25")
+			client.raw("HELO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<alice@mailbox.local>\r\n" + strings.Repeat(c.command+"\r\n", 40))
+			last, said := "", ""
+			for said = client.line(); said != ""; said = client.line() {
+				last = said
+			}
+			if last != c.last {
+				t.Errorf("server ends with %q", last)
+			}
+			b.deliver(t, "bob@mailbox.local")
+		})
+	}
+}
+
+// TestLongLines: of commands, of AUTH, of text.
+func TestLongLines(t *testing.T) {
+	b := newBox(t, boxOptions{})
+	c := b.dial(t, "25")
+	c.expect("220")
+	c.send("HELO x")
+	c.expect("250")
+	c.send("NOOP %s", strings.Repeat("x", MaxCommandLine-len("NOOP \r\n")))
+	c.expect("250")
+	c.send("NOOP %s", strings.Repeat("x", MaxCommandLine))
+	c.expect("500 5.5.2 line is longer than 2048 octets")
+	for _, size := range []int{MaxTextLine, 10 * MaxTextLine} {
+		c.send("MAIL FROM:<a@example.com>")
+		c.expect("250")
+		c.send("RCPT TO:<alice@mailbox.local>")
+		c.expect("250")
+		c.send("DATA")
+		c.expect("354")
+		c.raw("Subject: x\r\n\r\n" + strings.Repeat("x", size-2) + "\r\n.\r\n")
+		if size == MaxTextLine {
+			c.expect("250")
+		} else {
+			c.expect("554 5.6.0 message refused: a line longer than 65536 octets in its text")
+		}
+	}
+	go io.WriteString(c.conn, strings.Repeat("x", 1<<20)) // breaks off when the server closes
+	c.expect("500 5.5.2 line is longer than 2048 octets")
+	if s := c.line(); s != "" {
+		t.Errorf("server goes on with %q", s)
+	}
+	if n := len(b.mail(t, "alice", "INBOX")); n != 1 {
+		t.Errorf("alice has %d messages", n)
+	}
+	b.deliver(t, "bob@mailbox.local")
+}
+
+// TestFullDisk: 452 while the reserve is touched, and no lost sessions.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	b := newBox(t, boxOptions{dir: dir})
+	b.deliver(t, "alice@mailbox.local")
+	b.stop()
+	b.store.Close()
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		t.Fatal(err)
+	}
+	full := newBox(t, boxOptions{dir: dir, reserve: 2 * int64(fs.Bavail) * int64(fs.Bsize), peopled: true})
+	c := full.dial(t, "25")
+	c.expect("220")
+	c.send("HELO x")
+	c.expect("250")
+	c.send("MAIL FROM:<a@example.com>")
+	c.expect("250")
+	c.send("RCPT TO:<alice@mailbox.local>")
+	c.expect("452 4.3.1 no room on the card for new mail: disk is full")
+	c.send("QUIT")
+	c.expect("221")
+	if n := len(full.mail(t, "alice", "INBOX")); n != 1 {
+		t.Errorf("alice has %d messages", n)
+	}
+}
+
+// TestOpenToInternet: with the owner's word port 25 takes mail from anywhere.
+func TestOpenToInternet(t *testing.T) {
+	b := newBox(t, boxOptions{settings: func(s *store.Settings) { s.OpenToInternet = true }})
+	b.from.set(addr("203.0.113.7"))
+	b.deliver(t, "alice@mailbox.local")
+	if got := b.mail(t, "alice", "INBOX")[0]; !strings.Contains(got, "([203.0.113.7])") {
+		t.Errorf("message is %q", got)
+	}
+}
+
+// TestConstantMemory: a message of 50 MB comes in without being held.
+func TestConstantMemory(t *testing.T) {
+	const size, bound = 50 << 20, 24 << 20
+	b := newBox(t, boxOptions{dir: t.TempDir()})
+	c := b.inData(t, "25", "alice@mailbox.local")
+	stop := make(chan struct{})
+	peak := make(chan uint64)
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() {
+		var most uint64
+		var m runtime.MemStats
+		for {
+			select {
+			case <-stop:
+				peak <- most
+				return
+			case <-time.After(50 * time.Millisecond):
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+		}
+	}()
+	line := append(bytes.Repeat([]byte("x"), 74), "\r\n"...)
+	piece := bytes.Repeat(line, 1000)
+	c.raw("Subject: large\r\n\r\n")
+	for sent := len(piece); sent < size-1000; sent += len(piece) {
+		if _, err := c.conn.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.raw(".\r\n")
+	c.expect("250")
+	close(stop)
+	grown := int64(<-peak) - int64(before.HeapAlloc)
+	t.Logf("heap grew by %d KB", grown>>10)
+	if grown > bound {
+		t.Errorf("heap grew by %d MB", grown>>20)
+	}
+}
+
+func TestNearby(t *testing.T) {
+	for _, c := range []struct {
+		client, own string
+		near        bool
+	}{
+		{"127.0.0.1", "127.0.0.1", true},
+		{"::1", "::1", true},
+		{"192.168.1.7", "192.168.1.5", true},
+		{"::ffff:10.1.2.3", "192.168.1.5", true},
+		{"172.31.0.1", "192.168.1.5", true},
+		{"172.32.0.1", "192.168.1.5", false},
+		{"169.254.3.4", "192.168.1.5", true},
+		{"fe80::1%eth0", "fe80::2%eth0", true},
+		{"fd00::1", "fd12::2", true},
+		{"100.64.0.1", "192.168.1.5", false},
+		{"8.8.8.8", "192.168.1.5", false},
+		{"203.0.113.8", "203.0.113.9", false},
+		{"2001:db8:1::7", "2001:db8:1::5", true},
+		{"2001:db8:2::7", "2001:db8:1::5", false},
+		{"2001:db8:1::7", "fd00::5", false},
+	} {
+		if got := nearby(addr(c.client), tcpAddr(c.own)); got != c.near {
+			t.Errorf("%s to %s: %v", c.client, c.own, got)
+		}
+	}
+}
