@@ -1,0 +1,175 @@
+package panel
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"posthorn/appliance/message"
+	"posthorn/store"
+)
+
+// newest bounds how many unread messages of an INBOX are looked at to tell how
+// many are new, from the last one back.
+const newest = 99
+
+// gatherer reads a Face from the store and the operating system.
+type gatherer struct {
+	store     *store.Store
+	facts     func(*Face)
+	sys, proc string
+}
+
+// gather reads everything anew. What the store can't tell is left out, and the
+// error says why.
+func (g *gatherer) gather(now time.Time) (*Face, Choices, error) {
+	f := &Face{Now: now, ClockSet: plausible(now)}
+	readSystem(f, g.sys, g.proc)
+	g.disk(f)
+	choices := DefaultChoices()
+	err := g.store.View(func(tx *store.Tx) error {
+		var err error
+		if choices, err = ReadChoices(tx); err != nil {
+			return err
+		}
+		set, err := tx.Settings()
+		if err != nil {
+			return err
+		}
+		f.Household = set.Household
+		if zone, err := time.LoadLocation(set.TimeZone); err == nil {
+			f.Now = f.Now.In(zone)
+		}
+		return g.people(tx, f, choices)
+	})
+	if g.facts != nil {
+		g.facts(f)
+	}
+	if err != nil {
+		return f, choices, fmt.Errorf("panel: reading what to show: %w", err)
+	}
+	return f, choices, nil
+}
+
+// firstYear is when this program was written: a clock before it is not set.
+const firstYear = 2026
+
+// plausible is all that can be told of a clock without asking others.
+func plausible(now time.Time) bool { return now.Year() >= firstYear }
+
+func (g *gatherer) disk(f *Face) {
+	h := g.store.Health()
+	f.Disk.Full = h.Full
+	f.Disk.Errors = int(h.Corrupt)
+	if h.Total > 0 {
+		// What is kept in reserve is not there for mail.
+		usable := max(h.Total-h.Reserve, 1)
+		free := min(max(h.Free-h.Reserve, 0), usable)
+		f.Disk.Used = int(100 * (usable - free) / usable)
+	}
+}
+
+// people reads the counts of everybody, and who wrote last.
+func (g *gatherer) people(tx *store.Tx, f *Face, c Choices) error {
+	accounts, err := tx.Accounts()
+	if err != nil {
+		return err
+	}
+	f.Setup.Needed = len(accounts) == 0
+	var last store.Entry
+	for _, a := range accounts {
+		inbox, err := tx.MailboxByRole(a.ID, store.RoleInbox)
+		if err != nil {
+			return fmt.Errorf("INBOX of %s: %w", a.Name, err)
+		}
+		p := Person{Name: a.DisplayName, Unread: int(inbox.Unseen)}
+		if p.Name == "" {
+			p.Name = a.Name
+		}
+		e, err := countNew(tx, inbox, f.Now, &p)
+		if err != nil {
+			return fmt.Errorf("INBOX of %s: %w", a.Name, err)
+		}
+		if e.Saved.After(last.Saved) {
+			last = e
+			f.Latest = &Latest{For: p.Name, At: e.Saved}
+		}
+		if err := quota(tx, a, &p); err != nil {
+			return err
+		}
+		if junk, err := tx.MailboxByRole(a.ID, store.RoleJunk); err == nil {
+			f.Junk += int(junk.Messages)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		f.People = append(f.People, p)
+	}
+	if f.Latest == nil || !c.ShowSender {
+		return nil
+	}
+	return writer(tx, last, f.Latest, c.ShowSubject)
+}
+
+// countNew looks at the newest unread messages and returns the newest.
+func countNew(tx *store.Tx, inbox *store.Mailbox, now time.Time, p *Person) (store.Entry, error) {
+	if inbox.Unseen == 0 {
+		return store.Entry{}, nil
+	}
+	unseen, err := tx.Unseen(inbox.ID)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	var last store.Entry
+	for i := unseen.Len(); i > max(unseen.Len()-newest, 0); i-- {
+		e, err := tx.Entry(inbox.ID, unseen.At(i))
+		if err != nil {
+			return store.Entry{}, err
+		}
+		if last.UID == 0 {
+			last = e
+		}
+		age := now.Sub(e.Saved)
+		if age > 24*time.Hour {
+			break
+		}
+		p.New++
+		p.Recent = p.Recent || age < time.Hour
+	}
+	return last, nil
+}
+
+// quota fills in how much of it is used.
+func quota(tx *store.Tx, a *store.Account, p *Person) error {
+	if a.Quota <= 0 {
+		return nil
+	}
+	u, err := tx.Usage(a.ID)
+	if err != nil {
+		return err
+	}
+	p.Quota = int(min(100*(u.Bytes/1024)/max(a.Quota/1024, 1), 999))
+	return nil
+}
+
+// writer fills in who wrote the newest message, and about what.
+func writer(tx *store.Tx, e store.Entry, l *Latest, subject bool) error {
+	m, err := tx.Message(e.Message)
+	if err != nil {
+		return err
+	}
+	info, err := message.Unmarshal(m.Meta)
+	if err != nil {
+		// A message without what the scanner found: its time must do.
+		return nil
+	}
+	if from := info.Envelope.From; len(from) > 0 {
+		l.Sender = from[0].Name
+		if l.Sender == "" {
+			l.Sender = from[0].Mailbox
+		}
+	}
+	if subject {
+		l.Subject = info.Envelope.Subject
+	}
+	return nil
+}
