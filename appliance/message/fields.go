@@ -2,6 +2,8 @@ package message
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -253,9 +255,10 @@ func (s *Scanner) params(params map[string]string) map[string]string {
 		return nil
 	}
 	kept := make(map[string]string, len(params))
-	for name, value := range params {
-		if s.room > 0 {
-			kept[s.keep(name, 64)] = s.keep(value, maxText)
+	for _, name := range slices.Sorted(maps.Keys(params)) { // in order: room may not do for all
+		value := s.keep(params[name], maxText)
+		if name = s.keep(name, 64); name != "" {
+			kept[name] = value
 		}
 	}
 	return kept

@@ -27,6 +27,14 @@
 //     order and without overlap.
 //
 // Sizes and counts are bounded by the constants below, whatever comes.
+//
+// # Reading the source
+//
+// This file has the nouns. scanner.go finds lines, parts and their places,
+// fields.go uses the header fields on the way, with address.go, date.go,
+// words.go, mediatype.go and charset.go for what is in them. section.go and
+// header.go answer IMAP and POP3 from an Info; decode.go, text.go and html.go
+// make bodies readable for a search; marshal.go is the stored form.
 package message
 
 import (

@@ -23,9 +23,10 @@ func DecodeHeader(raw string) string {
 	var out strings.Builder
 	var charset string // of the words in run
 	var run []byte     // decoded bytes of adjacent words, which may share a character
+	inRun := false
 	flush := func() {
 		out.WriteString(decodeText(decodeCharset(charset, run)))
-		run = nil
+		run, inRun = run[:0], false
 	}
 	for at := 0; ; {
 		i := strings.Index(raw[at:], "=?")
@@ -41,13 +42,13 @@ func DecodeHeader(raw string) string {
 		// Blanks between two encoded words are not shown (section 6.2).
 		between := raw[:i]
 		switch {
-		case run == nil || strings.Trim(between, " \t") != "":
+		case !inRun || strings.Trim(between, " \t") != "":
 			flush()
 			out.WriteString(decodeText(between))
 		case !strings.EqualFold(charset, w.charset):
 			flush()
 		}
-		charset, run = w.charset, append(run, w.text...)
+		charset, run, inRun = w.charset, append(run, w.text...), true
 		raw, at = raw[i+w.size:], 0
 	}
 	flush()
