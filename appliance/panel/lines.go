@@ -21,6 +21,14 @@ func (l *lines) put(row int, left, right string) {
 	}
 }
 
+// pair writes two facts, or only the first where there is no room for both.
+func (l *lines) pair(row int, left, right string) {
+	if len([]rune(onLCD(left)))+1+len([]rune(onLCD(right))) > l.w {
+		right = ""
+	}
+	l.put(row, left, right)
+}
+
 // bar draws how full something is, between two columns.
 func (l *lines) bar(row, from, to, percent int) {
 	full := (to - from) * min(max(percent, 0), 100) / 100
@@ -56,10 +64,10 @@ func (l *lines) draw2(f *Face, v View) {
 	case Health:
 		if v.Part == 0 {
 			l.put(0, f.health(), f.temperature())
-			l.put(1, fmt.Sprintf("Disk %d%%", f.Disk.Used), "up "+span(f.Uptime))
+			l.pair(1, fmt.Sprintf("Disk %d%%", f.Disk.Used), "up "+span(f.Uptime))
 			return
 		}
-		l.put(0, fmt.Sprintf("Queue %d", f.Queue.Waiting), "junk "+count(f.Junk))
+		l.pair(0, fmt.Sprintf("Queue %d", f.Queue.Waiting), "junk "+count(f.Junk))
 		l.put(1, f.backup(), "")
 	case Address:
 		l.put(0, f.Host, "")
@@ -98,15 +106,15 @@ func (l *lines) draw4(f *Face, v View) {
 		} else {
 			l.put(2, s, "")
 		}
-		l.put(3, f.health(), fmt.Sprintf("disk %d%%", f.Disk.Used))
+		l.pair(3, f.health(), fmt.Sprintf("disk %d%%", f.Disk.Used))
 	case People:
 		l.people(f, v)
 	case Health:
 		l.put(0, f.health(), f.temperature())
 		l.put(1, "Disk", fmt.Sprintf("%d%%", f.Disk.Used))
 		l.bar(1, 5, 15, f.Disk.Used)
-		l.put(2, fmt.Sprintf("Queue %d", f.Queue.Waiting), "junk "+count(f.Junk))
-		l.put(3, shortly(f.backup()), "up "+span(f.Uptime))
+		l.pair(2, fmt.Sprintf("Queue %d", f.Queue.Waiting), "junk "+count(f.Junk))
+		l.pair(3, shortly(f.backup()), "up "+span(f.Uptime))
 	case Address:
 		l.put(0, f.Host, "")
 		row := 1
