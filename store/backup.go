@@ -44,10 +44,6 @@ const (
 	restoreBatch = 512 << 10
 )
 
-// keyRestored marks a store that backups are put back into: the version it
-// shows, or 0 while one is being put back.
-const keyRestored = 'R'
-
 // ErrBackup says that a backup is damaged, cut short, or does not follow what
 // the store shows.
 var ErrBackup = errors.New("backup can't be used")

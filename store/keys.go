@@ -26,6 +26,8 @@ const (
 	keyValue    = 'v' // name               -> octets of another package
 	keySettings = 'S' //                    -> Settings
 	keyFormat   = 'F' //                    -> version of this schema
+	keyRestored = 'R' //                    -> version of the backup put back here; 0: not finished
+	keyFlush    = 'z' //                    -> 1: written and dropped by compact
 )
 
 func key(kind byte, nums ...uint64) []byte {

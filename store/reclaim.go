@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -30,7 +31,7 @@ func (s *Store) Reclaim(ctx context.Context, budget int64, force bool) (freed in
 	s.disk.runwayMu.Lock()
 	defer s.disk.runwayMu.Unlock()
 	if force {
-		if err := s.compact(); err != nil {
+		if err := s.compact(ctx); err != nil {
 			return 0, fmt.Errorf("compact the store: %w", err)
 		}
 	}
@@ -56,16 +57,33 @@ func (s *Store) Reclaim(ctx context.Context, budget int64, force bool) (freed in
 
 // compact writes the memory table out and merges all tables, so that deleted
 // keys are gone from them and their values counted as garbage.
-func (s *Store) compact() error {
+func (s *Store) compact(ctx context.Context) error {
 	r := &request{done: make(chan error, 1), solo: func() error {
-		// Dropping a prefix that no key has is Badger's one public way to have
-		// the memory table written out. It refuses writes meanwhile, so it runs
-		// in the committer's place.
-		return s.db.DropPrefix([]byte{0xff})
+		// Dropping a key by its prefix is Badger's one public way to have the
+		// memory table written out. It refuses writes meanwhile, so it runs in
+		// the committer's place.
+		txn := s.db.NewTransaction(true)
+		defer txn.Discard()
+		if err := txn.Set([]byte{keyFlush}, mark); err != nil {
+			return err
+		}
+		if err := s.write(txn); err != nil {
+			return err
+		}
+		return s.db.DropPrefix([]byte{keyFlush})
 	}}
 	s.requests <- r
 	if err := <-r.done; err != nil {
 		return err
+	}
+	// Flatten leaves a single table at level 0 where it is; Badger's own
+	// compactors take it down within a moment.
+	for s.db.Levels()[0].NumTables > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	return s.db.Flatten(1)
 }
