@@ -138,17 +138,19 @@ func New(c Config) (_ *Box, err error) {
 
 // wire makes the servers and gives each port the one that serves it.
 func (b *Box) wire() {
-	tls := b.certs.Config()
+	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
+	// what it is given, and mail programs are no HTTP/2 clients.
+	tls := b.certs.Config
 	hostname := func() string { return b.config.Hostname }
 	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: hostname}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
 		Lines: b.config.Lines.Last}
-	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls, Log: b.log}
-	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls, Version: b.config.Version, Log: b.log}
-	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls, Version: b.config.Version, Log: b.log,
+	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
+	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log}
+	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,
 		Hostname: b.office.Name}
-	web := &webServer{handler: b.pages(), tls: tls, log: b.log,
+	web := &webServer{handler: b.pages(), tls: tls(), log: b.log,
 		limiter: listen.Limiter{Total: maxWebConns, PerAddress: maxWebPerAddr}}
 	for name, serve := range map[string]func(context.Context, net.Listener) error{
 		"smtp":        smtp.Serve,

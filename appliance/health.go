@@ -48,17 +48,18 @@ func (b *Box) Health(ctx context.Context) error {
 	if !at.IsZero() && time.Since(at) < healthTime {
 		return err
 	}
-	errs := []error{b.store.View(func(tx *store.Tx) error {
+	err = b.store.View(func(tx *store.Tx) error {
 		_, err := tx.Settings()
 		return err
-	})}
-	for _, s := range b.services {
-		switch s.name {
-		case "smtp", "submission", "imap", "pop3":
-			errs = append(errs, s.probe(ctx))
-		}
+	})
+	answers := make(chan error)
+	greeting := []string{"smtp", "submission", "imap", "pop3"}
+	for _, name := range greeting {
+		go func() { answers <- b.service(name).probe(ctx) }()
 	}
-	err = errors.Join(errs...)
+	for range greeting {
+		err = errors.Join(err, <-answers)
+	}
 	h.mu.Lock()
 	h.at, h.err = time.Now(), err
 	h.mu.Unlock()
@@ -78,7 +79,8 @@ func (s *service) probe(ctx context.Context) error {
 		return fmt.Errorf("%s does not answer: %w", s.name, err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(probeTime))
+	deadline, _ := ctx.Deadline()
+	conn.SetDeadline(deadline)
 	if _, err := bufio.NewReaderSize(conn, 512).ReadSlice('\n'); err != nil {
 		return fmt.Errorf("%s does not greet: %w", s.name, err)
 	}

@@ -32,7 +32,6 @@ type webServer struct {
 func (w *webServer) server() *http.Server {
 	return &http.Server{
 		Handler:           w.handler,
-		TLSConfig:         w.tls,
 		ReadHeaderTimeout: webHeaderTime,
 		IdleTimeout:       webIdleTime,
 		MaxHeaderBytes:    maxWebHeader,
@@ -47,6 +46,7 @@ func (w *webServer) serve(ctx context.Context, l net.Listener) error {
 
 func (w *webServer) serveTLS(ctx context.Context, l net.Listener) error {
 	s := w.server()
+	s.TLSConfig = w.tls
 	return serveHTTP(ctx, s, func() error { return s.ServeTLS(w.limiter.Wrap(l, false), "", "") })
 }
 

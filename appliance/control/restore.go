@@ -2,27 +2,15 @@ package control
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 
 	"posthorn/store"
 )
 
-// Restore fills a new store in the data directory from a backup and its
-// increments, in order. It refuses a directory that holds a store: mail that
-// is there is not overwritten.
-func Restore(ctx context.Context, data string, log *slog.Logger, backups ...io.Reader) error {
-	dir := StoreDir(data)
-	list, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if len(list) > 0 {
-		return fmt.Errorf("%s holds mail already: restore into an empty directory, named by --data, or move that one away first", dir)
-	}
-	return store.Restore(ctx, store.Options{Dir: dir, Log: log}, backups...)
+// Restore fills the store of a data directory from a backup; an incremental
+// one goes into what the backup before it was restored to. Mail that is there
+// is never overwritten: see [store.Restore]. No box may run.
+func Restore(ctx context.Context, data string, backup io.Reader, log *slog.Logger) error {
+	return store.Restore(ctx, store.Options{Dir: StoreDir(data), Log: log}, backup)
 }

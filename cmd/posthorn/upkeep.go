@@ -154,22 +154,26 @@ func restore(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	var in []io.Reader
+	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	for _, name := range files {
-		if name == "-" {
-			in = append(in, e.stdin)
-			continue
-		}
-		f, err := os.Open(name)
-		if err != nil {
+		if err := e.restoreOne(ctx, *data, name, log); err != nil {
 			return err
 		}
-		defer f.Close()
-		in = append(in, f)
-	}
-	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if err := control.Restore(ctx, *data, log, in...); err != nil {
-		return err
 	}
 	return e.say("restored into %s", *data)
+}
+
+func (e *env) restoreOne(ctx context.Context, data, name string, log *slog.Logger) error {
+	if name == "-" {
+		return control.Restore(ctx, data, e.stdin, log)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := control.Restore(ctx, data, f, log); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
