@@ -229,8 +229,8 @@ func TestSlotServesTheKnownFirst(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if s.busy || s.count() != 4 {
-			t.Errorf("busy %v after %d turns", s.busy, s.count())
+		if s.busy || s.taken.Load() != 4 {
+			t.Errorf("busy %v after %d turns", s.busy, s.taken.Load())
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"posthorn/store"
@@ -28,7 +29,7 @@ type Keeper struct {
 	// The servers log each login themselves, with their session id.
 	Log *slog.Logger
 
-	// Domain returns the box's own domains, lower case; it is asked at each
+	// Domain returns the box's own domains; it is asked at each
 	// login with a full address. Nil means that only bare names log in.
 	Domain func() []string
 
@@ -39,6 +40,21 @@ type Keeper struct {
 	verified memory[digest, time.Time] // until when
 	wrong    memory[digest, time.Time]
 	flights  flights
+
+	admitted, refused, putOff atomic.Int64
+}
+
+// Counts are what the keeper has done since the start.
+type Counts struct {
+	Admitted int64 // logins
+	Refused  int64 // wrong passwords and names, and disabled accounts
+	PutOff   int64 // attempts that got a SlowError
+	Hashes   int64 // argon2id computations
+}
+
+// Counts returns the keeper's figures, for the box's metrics.
+func (k *Keeper) Counts() Counts {
+	return Counts{k.admitted.Load(), k.refused.Load(), k.putOff.Load(), k.hashes.taken.Load()}
 }
 
 // Identity is who logged in.
@@ -59,6 +75,15 @@ type attempt struct {
 	service  string
 	account  *store.Account // nil when there is none
 	digest   digest
+}
+
+// user is the name for the log. A name that is not an account's stays out of
+// it: some are passwords typed into the wrong field.
+func (a *attempt) user() string {
+	if a.account == nil {
+		return "(unknown)"
+	}
+	return a.name
 }
 
 // Login checks user and password, which came from the client address from
@@ -156,19 +181,22 @@ func (k *Keeper) digestOf(a *attempt) digest {
 func (k *Keeper) decide(ctx context.Context, a *attempt) (Identity, error) {
 	leave, err := k.guard.admit(ctx, a.source)
 	if err != nil {
-		k.Log.Debug("login put off", "service", a.service, "user", a.name, "from", a.source.addr, "why", err)
+		k.putOff.Add(1)
+		k.Log.Debug("login put off", "service", a.service, "user", a.user(), "from", a.source.addr, "why", err)
 		return Identity{}, err
 	}
 	id, verdict, err := k.verify(ctx, a)
 	leave(verdict)
 	switch {
 	case err == nil:
+		k.admitted.Add(1)
 		if k.guard.trust(a.source) {
 			k.Log.Info("login from a new address", "service", a.service, "user", a.name,
 				"from", a.source.addr, "app_password", id.AppPassword)
 		}
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrDisabled):
-		k.Log.Warn("login refused", "service", a.service, "user", a.name, "from", a.source.addr, "why", err)
+		k.refused.Add(1)
+		k.Log.Warn("login refused", "service", a.service, "user", a.user(), "from", a.source.addr, "why", err)
 	}
 	return id, err
 }

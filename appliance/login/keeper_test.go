@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ func newKeeper(t testing.TB) (*Keeper, store.AccountID) {
 			t.Error(err)
 		}
 	})
-	k := &Keeper{Store: s, Domain: func() []string { return []string{"mailbox.local", "bücher.example"} }}
+	k := &Keeper{Store: s, Domain: func() []string { return []string{"mailbox.local", "xn--bcher-kva.example"} }}
 	hashed, err := HashPassword(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestTenConnectionsPayOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if got := k.hashes.count(); got != 1 {
+	if got := k.Counts().Hashes; got != 1 {
 		t.Errorf("%d hashes for ten logins with one password", got)
 	}
 	// A phone that repeats an old password costs one hash as well, and is
@@ -238,7 +239,7 @@ func TestTenConnectionsPayOnce(t *testing.T) {
 	for range 20 {
 		try(t, k, "alice", "the old password", home, ErrRefused)
 	}
-	if got := k.hashes.count(); got != 2 {
+	if got := k.Counts().Hashes; got != 2 {
 		t.Errorf("%d hashes after twenty repetitions", got)
 	}
 }
@@ -253,9 +254,9 @@ func TestWeakHashIsReplaced(t *testing.T) {
 	if err != nil || got.weaker() {
 		t.Errorf("hash after the login: %+v, %v", got, err)
 	}
-	before := k.hashes.count()
+	before := k.Counts().Hashes
 	try(t, k, "alice", secret, home, nil)
-	if k.hashes.count() != before {
+	if k.Counts().Hashes != before {
 		t.Error("the new hash was not remembered as verified")
 	}
 }
@@ -343,6 +344,29 @@ func TestGuesserHarmsNobodyElse(t *testing.T) {
 	})
 }
 
+// What is logged of a login names the account and never what was typed.
+func TestNoSecretInTheLog(t *testing.T) {
+	k, id := newKeeper(t)
+	var log strings.Builder
+	k.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	shown, _, err := k.AddAppPassword(id, "scanner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	try(t, k, "alice", secret, home, nil)
+	try(t, k, "alice", shown, away, nil)
+	try(t, k, "alice", "wrong-password", home, ErrRefused)
+	try(t, k, "typed-in-the-wrong-field", "alice", home, ErrRefused)
+	for _, typed := range []string{secret, shown, "wrong-password", "typed-in-the-wrong-field"} {
+		if strings.Contains(log.String(), typed) {
+			t.Errorf("%q is in the log", typed)
+		}
+	}
+	if n := strings.Count(log.String(), "user=alice"); n != 3 {
+		t.Errorf("alice is named %d times, want 3:\n%s", n, &log)
+	}
+}
+
 func TestUnknownUserCostsTheSame(t *testing.T) {
 	k, id := newKeeper(t)
 	change(t, k, id, func(a *store.Account) { a.AppPasswords = nil })
@@ -352,7 +376,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	}
 	for i, user := range []string{"alice", "nobody", "nopassword", "alice@elsewhere.example"} {
 		try(t, k, user, "a wrong password", home, ErrRefused)
-		if got := k.hashes.count(); got != i+1 {
+		if got := k.Counts().Hashes; got != int64(i+1) {
 			t.Errorf("%s: %d hashes, want %d", user, got, i+1)
 		}
 	}

@@ -21,7 +21,7 @@ func (k *Keeper) localPart(user string) string {
 	}
 	name := user
 	if at := strings.LastIndexByte(user, '@'); at >= 0 {
-		if k.Domain == nil || !slices.Contains(k.Domain(), foldDomain(user[at+1:])) {
+		if k.Domain == nil || !ownDomain(k.Domain(), user[at+1:]) {
 			return ""
 		}
 		name = user[:at]
@@ -31,6 +31,11 @@ func (k *Keeper) localPart(user string) string {
 		return ""
 	}
 	return name
+}
+
+func ownDomain(own []string, domain string) bool {
+	domain = foldDomain(domain)
+	return slices.ContainsFunc(own, func(d string) bool { return foldDomain(d) == domain })
 }
 
 // foldDomain returns the lower-case Unicode form of a domain, whichever way

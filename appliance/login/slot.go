@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,7 @@ type slot struct {
 	trusted   []chan struct{} // each is closed when its owner has the slot
 	strangers []chan struct{}
 	sweep     *time.Timer
-	taken     int // times the slot was given
+	taken     atomic.Int64 // times the slot was given
 }
 
 // sweepAfter is how long after the last hash its memory is given back to the
@@ -29,7 +30,7 @@ func (s *slot) enter(ctx context.Context, trusted bool) (leave func(), err error
 	s.mu.Lock()
 	if !s.busy {
 		s.busy = true
-		s.taken++
+		s.taken.Add(1)
 		s.mu.Unlock()
 		return s.leave, nil
 	}
@@ -70,7 +71,7 @@ func (s *slot) leave() {
 	defer s.mu.Unlock()
 	for _, trusted := range []bool{true, false} {
 		if queue := s.queue(trusted); len(*queue) > 0 {
-			s.taken++
+			s.taken.Add(1)
 			close((*queue)[0])
 			*queue = (*queue)[1:]
 			return
@@ -82,11 +83,4 @@ func (s *slot) leave() {
 		return
 	}
 	s.sweep.Reset(sweepAfter)
-}
-
-// count returns how many hashes were computed or begun.
-func (s *slot) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.taken
 }

@@ -20,7 +20,7 @@ type marks uint8
 
 const (
 	deleted marks = 1 << iota // by DELE
-	fetched                   // sent whole by RETR
+	fetched                   // sent whole
 )
 
 // drop is an INBOX as it was at the login (RFC 1939 section 4). What other
@@ -34,7 +34,7 @@ type drop struct {
 	octets      int64  // of these
 
 	updated bool  // QUIT came and was carried out
-	fetches int   // messages sent by RETR
+	fetches int   // messages sent whole
 	removed int   // messages deleted at QUIT
 	sent    int64 // octets of messages sent by RETR and TOP
 }

@@ -316,6 +316,32 @@ func TestStopDuringRetr(t *testing.T) {
 	}
 }
 
+// On a full disk mail can be fetched and deleted.
+func TestFullDisk(t *testing.T) {
+	b := newStore(t)
+	b.deliver(t, three...)
+	free := b.store.Health().Free
+	if err := b.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	b.store, err = store.Open(store.Options{Dir: b.dir, Memory: 512 << 20, Reserve: 2 * free})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.store.Close() })
+	if !b.store.Full() {
+		t.Fatal("the store has room")
+	}
+	b.server.Store, b.server.Keeper.Store = b.store, b.store
+	b.serve(t, "tcp", nil)
+	c := b.login(t)
+	c.do("RETR 1", "+OK")
+	c.body()
+	c.do("DELE 1", "+OK")
+	c.do("QUIT", "+OK goodbye, 1 messages deleted")
+}
+
 // Without its store the server says that this passes, and nothing else breaks.
 func TestStoreGoesAway(t *testing.T) {
 	b := newBox(t, "tcp", nil)

@@ -3,6 +3,7 @@ package pop3d
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 
 	"posthorn/store"
@@ -11,13 +12,8 @@ import (
 // cmdRetr is RETR (RFC 1939 section 5). Flags stay as they are: a phone that
 // reads by IMAP goes on showing the message as new.
 func (x *session) cmdRetr(_ context.Context, args []string) {
-	m := x.message(args[0])
-	if m == nil || !x.send(m, wholeMessage) {
-		return
-	}
-	if m.marks&fetched == 0 {
-		m.marks |= fetched
-		x.drop.fetches++
+	if m := x.message(args[0]); m != nil {
+		x.send(m, wholeMessage)
 	}
 }
 
@@ -38,20 +34,22 @@ func (x *session) cmdTop(_ context.Context, args []string) {
 // send answers with the message, streamed from its blob; bodyLines is how
 // many lines follow the header. It reports whether all was sent. When the
 // body turns out to be damaged on the way, the connection is cut: without the
-// final dot no client takes the half for the whole, nor deletes it.
-func (x *session) send(m *item, bodyLines int64) bool {
+// final dot no client takes the half for the whole, nor deletes it. A message
+// sent whole is fetched, also by TOP: fetchmail asks for 99999999 lines
+// when it leaves mail on the server.
+func (x *session) send(m *item, bodyLines int64) {
 	body, err := x.open(m)
 	if err != nil {
 		x.log.Warn("pop3 message cannot be read", "uid", m.uid, "error", err)
 		x.conn.fail("%s", failure(err))
-		return false
+		return
 	}
 	defer body.Close()
 	in := bufio.NewReaderSize(body, 16<<10)
 	if _, err := in.Peek(1); err != nil && err != io.EOF {
 		x.log.Error("pop3 message cannot be read", "uid", m.uid, "error", err)
 		x.conn.fail("%s", failure(err))
-		return false
+		return
 	}
 	if bodyLines == wholeMessage {
 		x.conn.ok("%d octets", m.size)
@@ -60,7 +58,8 @@ func (x *session) send(m *item, bodyLines int64) bool {
 	}
 	out := dotWriter{w: x.conn.w, bodyLines: bodyLines}
 	_, err = io.Copy(&out, in)
-	if err == nil || err == errTopDone {
+	whole := err == nil
+	if whole || errors.Is(err, errTopDone) {
 		err = out.close()
 	}
 	x.drop.sent += out.octets
@@ -68,9 +67,12 @@ func (x *session) send(m *item, bodyLines int64) bool {
 		x.log.Warn("pop3 message broken off", "uid", m.uid, "sent", out.octets, "error", err)
 		x.conn.net.Close()
 		x.over = true
-		return false
+		return
 	}
-	return true
+	if whole && m.marks&fetched == 0 {
+		m.marks |= fetched
+		x.drop.fetches++
+	}
 }
 
 // open opens the message's body, unless another program removed it.

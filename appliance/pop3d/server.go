@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"posthorn/appliance/listen"
@@ -61,9 +60,10 @@ type Server struct {
 	start   sync.Once
 	limiter listen.Limiter
 	drops   locks
-
-	sessions atomic.Int64 // begun
 }
+
+// Connections returns how many connections are open, for the box's metrics.
+func (s *Server) Connections() int { return s.limiter.Open() }
 
 func (s *Server) init() {
 	if s.Log == nil {
@@ -157,7 +157,6 @@ func (s *Server) session(ctx context.Context, raw net.Conn, implicit bool) {
 	stop := context.AfterFunc(ctx, func() { c.stop(stopTime) })
 	defer stop()
 
-	s.sessions.Add(1)
 	x := &session{server: s, conn: c, log: s.Log.With("session", id, "from", c.remote)}
 	defer x.end()
 	if implicit {

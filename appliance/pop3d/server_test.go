@@ -28,6 +28,7 @@ var received = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("", 3600))
 type box struct {
 	server *Server
 	store  *store.Store
+	dir    string // the store's
 	alice  store.AccountID
 	inbox  store.MailboxID
 
@@ -39,7 +40,8 @@ type box struct {
 // newStore opens a store with the accounts alice and bob.
 func newStore(t testing.TB) *box {
 	t.Helper()
-	s, err := store.Open(store.Options{Dir: t.TempDir(), Memory: 512 << 20})
+	dir := t.TempDir()
+	s, err := store.Open(store.Options{Dir: dir, Memory: 512 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func newStore(t testing.TB) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{store: s}
+	b := &box{store: s, dir: dir}
 	err = s.Update(func(tx *store.Tx) error {
 		for _, name := range []string{"bob", "alice"} {
 			acct := &store.Account{Name: name, Password: hash}
@@ -84,6 +86,12 @@ func newStore(t testing.TB) *box {
 func newBox(t testing.TB, network string, adjust func(*Server)) *box {
 	t.Helper()
 	b := newStore(t)
+	b.serve(t, network, adjust)
+	return b
+}
+
+func (b *box) serve(t testing.TB, network string, adjust func(*Server)) {
+	t.Helper()
 	authority, err := certs.Open(t.TempDir(), certs.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +128,6 @@ func newBox(t testing.TB, network string, adjust func(*Server)) *box {
 			}
 		}
 	})
-	return b
 }
 
 // deliver appends messages to alice's INBOX; LF becomes CRLF.
@@ -295,8 +302,6 @@ var three = []string{
 	"Subject: two\n\n.dot\n..two\n.\nend\n",
 	"Subject: three\n\nline 1\nline 2\nline 3\n",
 }
-
-func size(text string) int { return len(strings.ReplaceAll(text, "\n", "\r\n")) }
 
 func TestRetrieved(t *testing.T) {
 	b := newBox(t, "tcp", nil)

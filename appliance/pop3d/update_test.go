@@ -54,7 +54,7 @@ func TestDeletedMailGoesToTheTrash(t *testing.T) {
 	}{
 		{trash[0], 0, true},
 		{inbox[0], 0, true},
-		{inbox[1], 0, false}, // TOP is no fetch
+		{inbox[1], 0, false}, // a part by TOP is no fetch
 		{trash[1], store.Seen | store.Flagged, false},
 	} {
 		if want.entry.Flags != want.flags || slices.Contains(want.entry.Keywords, Fetched) != want.fetched {
@@ -120,6 +120,20 @@ func TestTrashIsMadeAgain(t *testing.T) {
 		}
 		return err
 	})
+}
+
+func TestWholeMessageByTopIsFetched(t *testing.T) {
+	b := newBox(t, "tcp", nil)
+	b.deliver(t, three...)
+	c := b.login(t)
+	c.do("TOP 1 99999999", "+OK")
+	c.body()
+	c.do("QUIT", "+OK")
+	for i, e := range b.entries(t, store.RoleInbox) {
+		if slices.Contains(e.Keywords, Fetched) != (i == 0) {
+			t.Errorf("message %d has keywords %q", i+1, e.Keywords)
+		}
+	}
 }
 
 // More messages than one transaction changes.
