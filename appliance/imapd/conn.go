@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -42,6 +43,7 @@ type conn struct {
 	pending []byte // what of it has not been read yet
 	state   state
 	left    int64 // bytes of the message still to come
+	over    bool  // nothing more is read
 
 	// What was written; the updates of an IDLE come from a goroutine of theirs.
 	mu       sync.Mutex
@@ -68,37 +70,51 @@ const (
 	stateTail                 // APPEND: the rest of the line after the message
 )
 
-// Read gives the library the next bytes of the dialog.
+// Read gives the library the next bytes of the dialog. After the first error it
+// is at its end, whatever the error was: the library would go on after others.
 func (c *conn) Read(p []byte) (int, error) {
-	for len(c.pending) == 0 {
-		var n int
-		var err error
-		switch {
-		case c.state == stateReady:
-			err = c.nextCommand()
-		case c.is(&c.answered):
-			err = c.finish()
-		case c.state == stateHeld:
-			n, err = c.passUpMessage()
-		case c.state == stateMessage:
-			n, err = c.readMessage(p)
-		case c.state == stateTail:
-			_, err = c.finishMessage()
-		case c.is(&c.asked):
-			err = c.readReply()
-		default:
-			// The library wants more than the command it was given. Whatever
-			// comes next would be misread, so the connection ends here.
-			c.log.Error("protocol out of step", "command", c.cmd.name)
-			err = c.leave("", "internal error")
+	for len(c.pending) == 0 && !c.over {
+		n, err := c.advance(p)
+		if err == errNotSent {
+			return 0, io.EOF
 		}
-		if n > 0 || err != nil {
-			return n, err
+		if isTimeout(err) {
+			err = c.leave("", "that came too slowly")
 		}
+		c.over = err != nil
+		if n > 0 {
+			return n, nil
+		}
+	}
+	if c.over {
+		return 0, io.EOF
 	}
 	n := copy(p, c.pending)
 	c.pending = c.pending[n:]
 	return n, nil
+}
+
+// advance does what comes next: it fills pending, or p with bytes of a message.
+func (c *conn) advance(p []byte) (n int, err error) {
+	switch {
+	case c.state == stateReady:
+		return 0, c.nextCommand()
+	case c.is(&c.answered):
+		return 0, c.finish()
+	case c.state == stateHeld:
+		return 0, c.passUpMessage()
+	case c.state == stateMessage:
+		return c.readMessage(p)
+	case c.state == stateTail:
+		_, err = c.finishMessage()
+		return 0, err
+	case c.is(&c.asked):
+		return 0, c.readReply()
+	}
+	// The library wants more than the command it was given. Whatever comes next
+	// would be misread, so the connection ends here.
+	c.log.Error("protocol out of step", "command", c.cmd.name)
+	return 0, c.leave("", "internal error")
 }
 
 // nextCommand reads commands until there is one for the library.

@@ -149,7 +149,7 @@ func (s *session) markSeen(sel *selected, items []item) error {
 }
 
 // writeItem writes one FETCH response. An error ends the command.
-func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, it *item) error {
+func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, it *item) (err error) {
 	var parts []part
 	if p.body {
 		body, err := s.server.Store.OpenBlob(it.blob)
@@ -162,6 +162,7 @@ func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, i
 		}
 	}
 	m := w.CreateMessage(uint32(sel.uids.Seq(it.UID)))
+	defer m.Close()           // or the library waits for it for ever
 	m.WriteUID(uid(it.Entry)) // always allowed, and what every client goes by
 	if p.Flags || it.flags {
 		m.WriteFlags(fromFlags(it.Flags, it.Keywords))
@@ -180,14 +181,14 @@ func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, i
 	}
 	for _, part := range parts {
 		if err := part.write(m); err != nil {
-			// The size is said, the bytes are not there: nothing but the end
-			// of the connection says so.
-			s.conn.log.Error("damaged mail", "uid", it.UID, "mailbox", sel.mailbox, "error", err)
+			// The size is said and the bytes did not come, or the client does
+			// not take them: nothing but the end of the connection says so.
+			s.conn.log.Error("imap message broke off", "uid", it.UID, "mailbox", sel.mailbox, "error", err)
 			s.conn.drop()
 			return err
 		}
 	}
-	return m.Close()
+	return nil
 }
 
 // unreadable counts a message whose body cannot be had. Only a wrong question

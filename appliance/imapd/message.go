@@ -1,9 +1,13 @@
 package imapd
 
 import (
+	"errors"
 	"io"
 	"time"
 )
+
+// errNotSent says that a message was refused before it was sent.
+var errNotSent = errors.New("imapd: message not sent")
 
 // The message of an APPEND on its way from the client to the session. The
 // library is given "{n+}" at once; whether and when the client is told to send
@@ -35,19 +39,14 @@ func (c *conn) block() { c.raw.SetReadDeadline(time.Now().Add(stall)) }
 // did not accept. A client that waits will not send it: the library sees an
 // early end and then the end of the line. One that does not wait sends it, and
 // it is read past.
-func (c *conn) passUpMessage() (int, error) {
+func (c *conn) passUpMessage() error {
 	if !c.cmd.message.wait {
-		if c.cmd.message.size > maxSkip {
-			// The answer comes first: the client may be listening already.
-			c.refuse(c.cmd.tag, no("TOOBIG", "the message was refused and is too large to read past"))
-			return 0, c.leave("TOOBIG", "the message was refused and is too large to read past")
-		}
-		c.openMessage()
-		return 0, nil
+		c.openMessage() // at most maxLiteral bytes, see limitMessage
+		return nil
 	}
 	c.pending = []byte(c.cmd.tail() + "\r\n")
 	c.state = stateRunning
-	return 0, io.EOF
+	return errNotSent
 }
 
 // readMessage reads bytes of the message.
@@ -68,12 +67,6 @@ func (c *conn) readMessage(p []byte) (int, error) {
 	}
 	if c.left == 0 {
 		c.state = stateTail
-	}
-	if isTimeout(err) {
-		err = c.leave("", "the message came too slowly")
-	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }

@@ -99,15 +99,19 @@ func (s *Server) serve(ctx context.Context, l net.Listener, implicitTLS bool) er
 
 	var sessions sync.WaitGroup
 	queue := &queue{conns: make(chan net.Conn), done: make(chan struct{}), addr: l.Addr()}
-	engine := s.engine()
-	go engine.Serve(queue)
-	defer engine.Close()
+	served := make(chan struct{})
+	go func() {
+		s.engine().Serve(queue) // until the queue is closed
+		close(served)
+	}()
 
 	err := s.accept(ctx, s.limiter.Wrap(l, !implicitTLS), func(raw net.Conn) {
 		sessions.Add(1)
 		go s.open(raw, implicitTLS, queue, &sessions)
 	})
 	s.stop(&sessions)
+	queue.Close()
+	<-served
 	return err
 }
 

@@ -9,10 +9,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +36,21 @@ const password = "correct horse battery"
 // newBox starts a box with its store in memory, or in dir.
 func newBox(t testing.TB, dir string) *box {
 	t.Helper()
+	b := newStore(t, dir)
+	b.listen(func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	})
+	return b
+}
+
+// newStore makes the store of a box that does not listen yet. At the end of the
+// test the store is checked.
+func newStore(t testing.TB, dir string) *box {
+	t.Helper()
 	hub := events.NewHub()
 	st, err := store.Open(store.Options{Dir: dir, OnCommit: hub.Announce})
 	if err != nil {
@@ -47,7 +60,7 @@ func newBox(t testing.TB, dir string) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{t: t, store: st}
+	b := &box{t: t, store: st, server: &Server{Store: st, Hub: hub, TLS: testTLS(t), Version: "1.0", MaxConnsPerAddress: DefaultMaxConns}}
 	err = st.Update(func(tx *store.Tx) error {
 		for _, name := range []string{"alice", "bob"} {
 			a := &store.Account{Name: name, Password: hash}
@@ -63,45 +76,10 @@ func newBox(t testing.TB, dir string) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	if os.Getenv("IMAPD_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	b.server = &Server{
-		Store:              st,
-		Hub:                hub,
-		Keeper:             &login.Keeper{Store: st, Log: log, Domain: func() []string { return []string{"mailbox.local"} }},
-		TLS:                testTLS(t),
-		Version:            "1.0",
-		Log:                log,
-		MaxConnsPerAddress: DefaultMaxConns,
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	listen := func(serve func(context.Context, net.Listener) error) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() { ended <- serve(ctx, l) }()
-		return l.Addr().String()
-	}
-	b.clear, b.tls = listen(b.server.Serve), listen(b.server.ServeTLS)
-	stopped := false
-	b.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				t.Errorf("serve: %v", err)
-			}
-		}
-	}
 	t.Cleanup(func() {
-		b.stop()
+		if b.stop != nil {
+			b.stop()
+		}
 		report, err := st.Check(context.Background())
 		if err != nil || report.Count > 0 {
 			t.Errorf("store check: %v %+v", err, report)
@@ -109,6 +87,28 @@ func newBox(t testing.TB, dir string) *box {
 		st.Close()
 	})
 	return b
+}
+
+// listen serves on two listeners, in the clear and with TLS.
+func (b *box) listen(open func() net.Listener) {
+	b.server.Keeper = &login.Keeper{Store: b.store, Domain: func() []string { return []string{"mailbox.local"} }}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	serve := func(serve func(context.Context, net.Listener) error) string {
+		l := open()
+		go func() { ended <- serve(ctx, l) }()
+		return l.Addr().String()
+	}
+	b.clear, b.tls = serve(b.server.Serve), serve(b.server.ServeTLS)
+	b.stop = func() {
+		cancel()
+		for range 2 {
+			if err := <-ended; err != nil {
+				b.t.Errorf("serve: %v", err)
+			}
+		}
+		b.stop = func() {}
+	}
 }
 
 // testTLS makes a certificate for the tests.
@@ -174,6 +174,12 @@ func (b *box) dial() *client {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	return b.client(conn)
+}
+
+// client reads the greeting of a connection.
+func (b *box) client(conn net.Conn) *client {
+	b.t.Helper()
 	c := &client{t: b.t, conn: conn, r: bufio.NewReader(conn)}
 	b.t.Cleanup(func() { conn.Close() })
 	if line := c.line(); !strings.HasPrefix(line, "* OK [CAPABILITY ") {
