@@ -49,6 +49,10 @@ func charsetOf(name string) encoding.Encoding {
 	switch name {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "unknown-8bit", "x-unknown":
 		return nil
+	case "cp932", "ms932": // Windows names that the indexes do not have
+		name = "shift_jis"
+	case "cp949", "ms949":
+		name = "euc-kr"
 	}
 	if len(name) > 64 {
 		return nil

@@ -15,13 +15,14 @@ const maxText = 2000
 type header struct {
 	name     string // the field being read, in lower case; "" if it is of no use
 	value    []byte // its body so far, unfolded
-	size     int64  // bytes of the header before the open line
+	size     int64  // bytes of the header read so far
 	fields   int    // fields begun
 	boundary []byte // of Content-Type, byte for byte
 }
 
 // headerLine reads a line of the innermost part's header. empty says that it
-// is the line that ends it; next is the offset of the line after it.
+// is the line that ends it; next is the offset of the line after it. A line
+// that is no field is skipped, but if it is the first there is no header.
 func (s *Scanner) headerLine(line []byte, empty bool, next int64) {
 	if empty {
 		s.endHeader(next, s.lines+1)
@@ -32,6 +33,13 @@ func (s *Scanner) headerLine(line []byte, empty bool, next int64) {
 	if line[0] != ' ' && line[0] != '\t' {
 		s.endField()
 		name := fieldName(line)
+		if name == nil && h.fields == 0 && !mboxLine(line) {
+			s.endHeader(s.offset, s.lines) // no header at all: show the text
+			if s.inner().inHeader {        // of a message in a digest
+				s.endHeader(s.offset, s.lines)
+			}
+			return
+		}
 		h.fields++
 		h.name = usedField(name, s.inner().info != nil)
 		text = text[min(len(text), bytes.IndexByte(line, ':')+1):]
@@ -47,6 +55,12 @@ func (s *Scanner) headerLine(line []byte, empty bool, next int64) {
 	if h.name != "" {
 		h.value = append(h.value, text[:min(len(text), MaxField-len(h.value))]...)
 	}
+}
+
+// mboxLine tells whether a line is the one that mbox files have before each
+// message, perhaps quoted.
+func mboxLine(line []byte) bool {
+	return bytes.HasPrefix(bytes.TrimPrefix(line, []byte(">")), []byte("From "))
 }
 
 // usedField returns the name in lower case if the scanner uses the field: one

@@ -223,6 +223,10 @@ func TestStructure(t *testing.T) {
 		{"first Content-Type counts", "Content-Type: text/html\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", "text/html"},
 		{"first boundary counts", "Content-Type: multipart/mixed; boundary=b; boundary=c\n\n--c\n\nx\n--b\n\ny\n--b--\n", "mixed(text/plain)"},
 		{"folded", "Content-Type: multipart/mixed;\n\tboundary=\"b\"\n\n--b\n\nx\n", "mixed(text/plain)"},
+		{"no header at all", "hello\nContent-Type: text/html\n\nx\n", "text/plain"},
+		{"no header in parts", multi + "--b\nhello\n--b--\n", "mixed(text/plain)"},
+		{"no header in a digest", "Content-Type: multipart/digest; boundary=b\n\n--b\nhello\n--b--\n", "digest(message/rfc822[text/plain])"},
+		{"junk in the header", "Subject: x\njunk\nContent-Type: text/html\n\nx\n", "text/html"},
 		{"mbox line", "From alice Sun Nov 22 20:00:00 2026\nContent-Type: text/html\n\nx\n", "text/html"},
 		{"boundary in pieces", "Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\n\n--ab\n\nx\n", "mixed(text/plain)"},
 	}

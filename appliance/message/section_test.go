@@ -113,6 +113,10 @@ func TestSections(t *testing.T) {
 			t.Errorf("%+v\n got %q\nwant %q", s, got, tt.want)
 		}
 	}
+	bare := scan("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nno header\r\n--b--\r\n")
+	if p := bare.Find([]int{1}); p.HeaderSize != 0 || p.BodySize != int64(len("no header")) || p.Lines != 1 {
+		t.Errorf("part without a header: %+v", p)
+	}
 	single := scan("Subject: x\r\n\r\nbody")
 	if p := single.Find([]int{1}); p == nil || p.BodySize != 4 {
 		t.Errorf("part 1 of a single part: %+v", p)

@@ -21,6 +21,7 @@ func TestDecodeHeader(t *testing.T) {
 		{"=?gb2312?B?1tDOxA==?=", "中文"},
 		{"=?big5?B?pKSk5Q==?=", "中文"},
 		{"=?shift_jis?B?k/qWew==?=", "日本"},
+		{"=?cp932?B?k/qWew==?=", "日本"},
 		{"=?cp850?Q?=82?=", "é"},
 		{"=?utf-8*en?q?a?=", "a"},
 		// blanks between words are not shown, other text is (RFC 2047 section 8)
