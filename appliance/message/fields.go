@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// maxText is the longest text in bytes kept of one name, subject, parameter
-// and the like; longer ones are cut.
-const maxText = 2000
-
 // A header is the state of a header being read, field by field.
 type header struct {
 	name     string // the field being read, in lower case; "" if it is of no use
@@ -109,7 +105,7 @@ func (s *Scanner) endField() {
 		}
 	case "subject":
 		if v.Subject == "" {
-			v.Subject = s.keep(DecodeHeader(value), maxText)
+			v.Subject = s.keep(DecodeHeader(value), MaxText)
 		}
 	case "from":
 		s.addresses(&v.From, value)
@@ -125,7 +121,7 @@ func (s *Scanner) endField() {
 		s.addresses(&v.Bcc, value)
 	case "message-id":
 		if ids := messageIDs(value); v.MessageID == "" && len(ids) > 0 {
-			v.MessageID = s.keep(ids[0], maxText)
+			v.MessageID = s.keep(ids[0], MaxText)
 		}
 	case "in-reply-to":
 		if v.InReplyTo == nil {
@@ -159,11 +155,11 @@ func (s *Scanner) mimeField(e *entity, name, value string) {
 		}
 	case "content-id":
 		if p.ID == "" {
-			p.ID = s.keep(decodeText(value), maxText)
+			p.ID = s.keep(decodeText(value), MaxText)
 		}
 	case "content-description":
 		if p.Description == "" {
-			p.Description = s.keep(DecodeHeader(value), maxText)
+			p.Description = s.keep(DecodeHeader(value), MaxText)
 		}
 	case "content-language":
 		for _, tag := range strings.Split(value, ",") {
@@ -173,7 +169,7 @@ func (s *Scanner) mimeField(e *entity, name, value string) {
 		}
 	case "content-location":
 		if p.Location == "" {
-			p.Location = s.keep(DecodeHeader(value), maxText)
+			p.Location = s.keep(DecodeHeader(value), MaxText)
 		}
 	case "content-md5":
 		if p.MD5 == "" {
@@ -211,7 +207,7 @@ func (s *Scanner) encoding(value string) string {
 // addresses reads an address field and adds what it holds.
 func (s *Scanner) addresses(to *[]Address, value string) {
 	for _, a := range parseAddresses(value, MaxAddresses-len(*to)) {
-		a.Name, a.Mailbox, a.Host = s.keep(a.Name, maxText), s.keep(a.Mailbox, maxText), s.keep(a.Host, maxText)
+		a.Name, a.Mailbox, a.Host = s.keep(a.Name, MaxText), s.keep(a.Mailbox, MaxText), s.keep(a.Host, MaxText)
 		if s.room <= 0 {
 			return
 		}
@@ -227,7 +223,7 @@ func (s *Scanner) ids(value string) []string {
 	}
 	var ids []string
 	for _, id := range all {
-		if id = s.keep(id, maxText); id != "" {
+		if id = s.keep(id, MaxText); id != "" {
 			ids = append(ids, id)
 		}
 	}
@@ -270,7 +266,7 @@ func (s *Scanner) params(params map[string]string) map[string]string {
 	}
 	kept := make(map[string]string, len(params))
 	for _, name := range slices.Sorted(maps.Keys(params)) { // in order: room may not do for all
-		value := s.keep(params[name], maxText)
+		value := s.keep(params[name], MaxText)
 		if name = s.keep(name, 64); name != "" {
 			kept[name] = value
 		}

@@ -65,6 +65,9 @@ const (
 	// MaxReferences is how many message ids of References are kept: the first,
 	// which names the thread, and the last ones.
 	MaxReferences = 100
+	// MaxText is the longest text in bytes kept of one name, subject,
+	// parameter and the like; longer ones are cut.
+	MaxText = 2000
 	// MaxKept is how many bytes of text (names, subjects, parameters, ...) one
 	// Info keeps in all, 16 more counted for each text.
 	MaxKept = 256 << 10

@@ -245,7 +245,7 @@ func TestStructure(t *testing.T) {
 
 // TestBounds shows that deep and wide trees cost little and stay readable.
 func TestBounds(t *testing.T) {
-	var deep, wide, rfc822 strings.Builder
+	var deep, wide, bushy, rfc822 strings.Builder
 	for n := range 10_000 {
 		fmt.Fprintf(&deep, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", n, n)
 		rfc822.WriteString("Content-Type: message/rfc822\r\n\r\n")
@@ -255,7 +255,14 @@ func TestBounds(t *testing.T) {
 		wide.WriteString("--b\r\n\r\nx\r\n")
 	}
 	wide.WriteString("--b--\r\nepilogue\r\n")
-	for name, raw := range map[string]string{"deep": deep.String(), "wide": wide.String(), "messages": rfc822.String()} {
+	for n := range 40 {
+		fmt.Fprintf(&bushy, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", n, n)
+	}
+	for n := 39; n >= 0; n-- {
+		bushy.WriteString(strings.Repeat(fmt.Sprintf("\r\n--b%d\r\n\r\nx", n), 100))
+		fmt.Fprintf(&bushy, "\r\n--b%d--", n)
+	}
+	for name, raw := range map[string]string{"deep": deep.String(), "wide": wide.String(), "bushy": bushy.String(), "messages": rfc822.String()} {
 		t.Run(name, func(t *testing.T) {
 			i := scan(raw)
 			check(t, []byte(raw), i)
