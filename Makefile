@@ -15,7 +15,7 @@ SOURCES = $(shell go list -f '{{.Dir}}' ./...)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
 
-.PHONY: run build cross test lint bench fuzz test-arm test-clients test-crash test-full clean
+.PHONY: run build cross test lint bench fuzz test-arm test-clients test-crash test-full screens clean
 
 build:
 	go build $(FLAGS) -o build/posthorn $(PROGRAM)
@@ -54,6 +54,10 @@ test-arm: build/32bit/go.mod
 
 test-clients test-crash test-full: build
 	scripts/$@
+
+# Every page of the screen in every size, as one picture.
+screens:
+	scripts/screens build/screens.png
 
 clean:
 	rm -rf build dist

@@ -160,13 +160,17 @@ func (o *oled) glass() Glass {
 			continue
 		}
 		row := (line + o.start) % 64
-		for x := range o.size.Width() {
-			column := o.first + x
-			if !o.segment {
-				column = o.columns - 1 - column
+		ram, mask := &o.ram[row/8], byte(1)<<(row%8)
+		column, step := o.first, 1
+		if !o.segment {
+			column, step = o.columns-1-o.first, -1
+		}
+		page := g.Frame.Page(y / 8)
+		for x := range page {
+			if lit := o.allOn || ram[column]&mask != 0; lit != o.invert {
+				page[x] |= 1 << (y % 8)
 			}
-			lit := o.allOn || o.ram[row/8][column]&(1<<(row%8)) != 0
-			g.Frame.Set(x, y, lit != o.invert)
+			column += step
 		}
 	}
 	return g
