@@ -1,14 +1,19 @@
 package pop3d
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +86,78 @@ func TestPlainTextOnTheTLSPort(t *testing.T) {
 	c.do("PASS "+secret, "+OK")
 	c.do("QUIT", "+OK")
 	c.closed()
+}
+
+// A client that says something else than TLS after STLS is cut off.
+func TestGarbageAfterSTLS(t *testing.T) {
+	b := newBox(t, "tcp", nil)
+	c := b.dial(t)
+	c.expect("+OK")
+	c.do("STLS", "+OK")
+	c.send("USER alice\r\nPASS " + secret + "\r\n")
+	if rest, _ := io.ReadAll(c.r); strings.Contains(string(rest), "+OK") {
+		t.Errorf("the server went on in the clear: %q", rest)
+	}
+	b.login(t).do("STAT", "+OK")
+}
+
+// A thousand wrong passwords, as fast as sixteen connections can, and the
+// owner's device gets its mail meanwhile.
+func TestThousandWrongPasswords(t *testing.T) {
+	b := newBox(t, "tcp", nil)
+	b.deliver(t, three...)
+	owner := func() {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		raw, err := from.Dial("tcp", b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, raw)
+		c.expect("+OK")
+		c.do("USER alice", "+OK")
+		c.do("PASS "+secret, "+OK")
+		c.do("STAT", "+OK 3")
+		c.do("QUIT", "+OK")
+	}
+	owner()
+	var guesses atomic.Int64
+	enough, attackers := make(chan struct{}), sync.WaitGroup{}
+	attack := func() {
+		for {
+			c, err := net.Dial("tcp", b.addr)
+			if err != nil {
+				return // the server was stopped
+			}
+			for r := bufio.NewReader(c); ; {
+				answer, err := r.ReadString('\n')
+				if err != nil {
+					break
+				}
+				if strings.HasPrefix(answer, "-ERR [AUTH]") || strings.HasPrefix(answer, "-ERR [LOGIN-DELAY]") {
+					if guesses.Add(1) == 1000 {
+						close(enough)
+					}
+				} else if !strings.HasPrefix(answer, "+OK mailbox") && !strings.HasPrefix(answer, "-ERR [SYS/TEMP]") {
+					t.Errorf("a guess was answered %q", answer)
+				}
+				fmt.Fprintf(c, "AUTH PLAIN %s\r\n", base64.StdEncoding.EncodeToString(
+					fmt.Appendf(nil, "\x00alice\x00guess %d", rand.Int64())))
+			}
+			c.Close()
+			select {
+			case <-enough:
+				return
+			default:
+			}
+		}
+	}
+	for range 15 {
+		attackers.Go(attack)
+	}
+	<-enough
+	owner()
+	b.stop() // ends the attempts that wait for their answer
+	attackers.Wait()
 }
 
 // wire is a listener for connections that live in a synctest bubble.
@@ -225,7 +302,7 @@ func TestAutologout(t *testing.T) {
 // A client that takes nothing is cut off; one that is slow is served.
 func TestSlowReaders(t *testing.T) {
 	bubble(t, func(t *testing.T, b *box, clear, secure *wire) {
-		b.deliver(t, "Subject: large\n\n"+strings.Repeat("0123456789abcdef\n", 20_000))
+		b.deliver(t, "Subject: large\n\n"+strings.Repeat("0123456789abcdef\n", 5_000))
 		c := loggedIn(t, b, secure)
 		c.send("RETR 4\r\n")
 		begun := time.Now()
@@ -291,7 +368,7 @@ func TestStop(t *testing.T) {
 // A stop lets a message that is on its way arrive, and then ends the session.
 func TestStopDuringRetr(t *testing.T) {
 	b := newStore(t)
-	text := "Subject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 998)+"\r\n", 20_000)
+	text := "Subject: large\r\n\r\n" + strings.Repeat(strings.Repeat("x", 998)+"\r\n", 8_000)
 	b.append(t, text, 0)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -35,6 +35,7 @@ type box struct {
 	network, addr string
 	tlsAddr       string
 	roots         *tls.Config // for clients
+	stop          func()      // ends the server
 }
 
 // newStore opens a store with the accounts alice and bob.
@@ -117,6 +118,7 @@ func (b *box) serve(t testing.TB, network string, adjust func(*Server)) {
 	clear, secure := listen(network), listen("tcp")
 	b.network, b.addr, b.tlsAddr = network, clear.Addr().String(), secure.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
 	done := make(chan error, 2)
 	go func() { done <- b.server.Serve(ctx, clear) }()
 	go func() { done <- b.server.ServeTLS(ctx, secure) }()
@@ -320,4 +322,29 @@ func TestRetrieved(t *testing.T) {
 	c.do("STAT", fmt.Sprintf("+OK 3 %d", total))
 	c.do("QUIT", "+OK")
 	c.closed()
+}
+
+func TestAppPasswordAndDisabledAccount(t *testing.T) {
+	b := newBox(t, "tcp", nil)
+	shown, _, err := b.server.Keeper.AddAppPassword(b.alice, "scanner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.dial(t)
+	c.expect("+OK")
+	c.do("USER alice", "+OK")
+	c.do("PASS "+shown, "+OK")
+	c.do("QUIT", "+OK")
+	b.update(t, func(tx *store.Tx) error {
+		acct, err := tx.Account(b.alice)
+		if err != nil {
+			return err
+		}
+		acct.Disabled = true
+		return tx.PutAccount(acct)
+	})
+	c = b.dial(t)
+	c.expect("+OK")
+	c.do("USER alice", "+OK")
+	c.do("PASS "+shown, "-ERR [AUTH] this account is switched off")
 }
