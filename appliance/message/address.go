@@ -186,6 +186,20 @@ func (r *addressReader) reset() {
 	r.comment, r.angle, r.quoted, r.hasAngle = "", "", false, false
 }
 
+// closeGroup adds the end of a group whose end was cut off.
+func closeGroup(list []Address) []Address {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Host != "" {
+			continue
+		}
+		if list[i].Mailbox != "" {
+			list = append(list, Address{})
+		}
+		break
+	}
+	return list
+}
+
 // splitPhrase finds the address in text without angle brackets: all of it, its
 // last word with an @, or, if it has no @, a single word that was not quoted.
 func splitPhrase(phrase string, quoted bool) (name, address string) {

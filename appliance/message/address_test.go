@@ -112,6 +112,17 @@ func TestAddressBounds(t *testing.T) {
 	}
 }
 
+// TestGroupCut shows that a group too long to keep still ends.
+func TestGroupCut(t *testing.T) {
+	member := strings.Repeat("m", 400)
+	raw := "To: Team: " + strings.Repeat(member+"@example.org,\r\n ", 150) + ";\r\n\r\n"
+	i := scan(raw)
+	check(t, []byte(raw), i) // also as marshalled, with fewer of them
+	if n := len(i.Envelope.To); n != 152 {
+		t.Errorf("%d addresses", n)
+	}
+}
+
 func TestEnvelopeDefaults(t *testing.T) {
 	e := scan("From: a@b.c\r\nReply-To: r@b.c\r\n\r\n").Envelope.WithDefaults()
 	if e.Sender[0].String() != "a@b.c" || e.ReplyTo[0].String() != "r@b.c" {

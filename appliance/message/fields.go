@@ -209,10 +209,11 @@ func (s *Scanner) addresses(to *[]Address, value string) {
 	for _, a := range parseAddresses(value, MaxAddresses-len(*to)) {
 		a.Name, a.Mailbox, a.Host = s.keep(a.Name, MaxText), s.keep(a.Mailbox, MaxText), s.keep(a.Host, MaxText)
 		if s.room <= 0 {
-			return
+			break
 		}
 		*to = append(*to, a)
 	}
+	*to = closeGroup(*to)
 }
 
 // ids reads a list of message ids and keeps the first and the last of them.

@@ -85,7 +85,7 @@ func (t trim) info(i *Info, depth int) *Info {
 	e.Subject, e.MessageID = t.string(e.Subject), t.string(e.MessageID)
 	e.InReplyTo = t.strings(e.InReplyTo)
 	for _, list := range []*[]Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
-		*list = slices.Clone((*list)[:min(len(*list), t.list)])
+		*list = closeGroup(slices.Clone((*list)[:min(len(*list), t.list)]))
 		for n := range *list {
 			a := &(*list)[n]
 			a.Name, a.Mailbox, a.Host = t.string(a.Name), t.string(a.Mailbox), t.string(a.Host)

@@ -79,11 +79,19 @@ func (c *checker) info(i *Info, from, to int64) {
 		if len(list) > MaxAddresses+1 {
 			t.Fatalf("%d addresses", len(list))
 		}
+		open := false
 		for _, a := range list {
 			c.text(a.Name, a.Mailbox, a.Host)
+			if a.Host == "" && open == (a.Mailbox != "") {
+				t.Fatalf("group does not start or end in turn: %#v", list)
+			}
+			open = a.Host == "" && a.Mailbox != "" || open && a.Host != ""
 			if a.Mailbox == "" && a.Host != "" {
 				t.Fatalf("address %+v has no mailbox", a)
 			}
+		}
+		if open {
+			t.Fatalf("group does not end: %#v", list)
 		}
 	}
 	c.part(&i.Root, from, to)
