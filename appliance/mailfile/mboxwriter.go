@@ -32,10 +32,11 @@ func (w *mboxWriter) Folder(name string) error {
 	}
 	path := w.root
 	for level := range strings.SplitSeq(name, "/") {
+		also := "/\\"
 		if level == "." || level == ".." {
-			level = encodeName(level, ".")
+			also += "."
 		}
-		path = filepath.Join(path, encodeName(level, "/\\"))
+		path = filepath.Join(path, encodeName(level, also))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
