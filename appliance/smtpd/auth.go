@@ -56,7 +56,7 @@ func (s *session) check(user, password string) error {
 		return reply(454, 4, 7, 0, "login is out of order for the moment, try again later")
 	}
 	s.account = who.Account
-	s.wire.log.Info("login", "service", "smtp", "user", who.Account.Name, "app_password", who.AppPassword)
+	s.wire.log.Info("login", "user", who.Account.Name, "app_password", who.AppPassword)
 	return nil
 }
 

@@ -32,7 +32,7 @@ func (w *wire) readData() error {
 		p, _ := w.in.Peek(w.in.Buffered())
 		clean, used, end := b.text.scan(p)
 		w.in.Discard(used)
-		if b.size += int64(used); b.size > w.size+MaxExcess {
+		if b.size += int64(used); b.size > w.size+w.limits.Excess {
 			return errHungUp // it was too large long ago
 		}
 		if end {
@@ -60,7 +60,7 @@ func (w *wire) readChunk() error {
 	p, _ := w.in.Peek(int(min(int64(w.in.Buffered()), b.left)))
 	w.in.Discard(len(p))
 	b.left -= int64(len(p))
-	if b.size += int64(len(p)); b.size > w.size+MaxExcess {
+	if b.size += int64(len(p)); b.size > w.size+w.limits.Excess {
 		return errHungUp
 	}
 	if b.left == 0 {

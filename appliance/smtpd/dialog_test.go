@@ -60,6 +60,9 @@ func TestDialogs(t *testing.T) {
 			}
 			b.from.set(netip.Addr{})
 			b.deliver(t, "bob@mailbox.local")
+			if matchAny(b.log.String(), "*session failed*") {
+				t.Error(b.log) // go-smtp caught a panic
+			}
 		})
 	}
 }

@@ -40,6 +40,10 @@ type Limits struct {
 	// end of its message.
 	FaultPause time.Duration
 
+	// Excess is how many octets of a message that has become too large are
+	// still read, so that the client sees why, before the connection is closed.
+	Excess int64
+
 	// WriteTimeout is how long the client may take to accept an answer.
 	WriteTimeout time.Duration
 
@@ -67,6 +71,7 @@ func DefaultLimits() Limits {
 		DataWindow:       3 * time.Minute,
 		DataMinimum:      64 << 10,
 		FaultPause:       5 * time.Second,
+		Excess:           512 << 20,
 		WriteTimeout:     time.Minute,
 		HandshakeTimeout: 30 * time.Second,
 		StopTimeout:      9 * time.Second,
@@ -86,10 +91,6 @@ const (
 	// MaxTextLine is for a line of a message. RFC 5321 section 4.5.3.1.6 says
 	// 1000; programs that send more are common and do no harm here.
 	MaxTextLine = 64 << 10
-
-	// MaxExcess is how much of a message that has become too large is still
-	// read, so that the client sees why, before the connection is closed.
-	MaxExcess = 512 << 20
 
 	// lingerSize and lingerTime bound what is read, unseen, from a client that
 	// was hung up on, so that it can read the last answer before a reset. It
@@ -119,6 +120,7 @@ func (l Limits) filled() Limits {
 	fill(&l.DataWindow, d.DataWindow)
 	fill(&l.DataMinimum, d.DataMinimum)
 	fill(&l.FaultPause, d.FaultPause)
+	fill(&l.Excess, d.Excess)
 	fill(&l.WriteTimeout, d.WriteTimeout)
 	fill(&l.HandshakeTimeout, d.HandshakeTimeout)
 	fill(&l.StopTimeout, d.StopTimeout)

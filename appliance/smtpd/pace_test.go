@@ -66,16 +66,16 @@ func TestSlowUpload(t *testing.T) {
 		c := b.inData(t, "25", "alice@mailbox.local")
 		begun := time.Now()
 		piece := filling(8 << 10)
-		for range 640 {
+		for range 160 {
 			c.raw(piece)
 			time.Sleep(16 * time.Second) // 512 octets a second
 		}
 		c.raw(".\r\n")
 		c.expect("250 2.0.0 OK: queued as")
-		if d := time.Since(begun); d < 2*time.Hour {
+		if d := time.Since(begun); d < 40*time.Minute {
 			t.Errorf("it took %v only", d)
 		}
-		if n := len(b.mail(t, "alice", "INBOX")[0]); n < 640*len(piece) {
+		if n := len(b.mail(t, "alice", "INBOX")[0]); n < 160*len(piece) {
 			t.Errorf("message has %d octets", n)
 		}
 	})
@@ -86,7 +86,7 @@ func TestSlowBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBox(t, boxOptions{pipe: true})
 		c := b.inData(t, "25", "alice@mailbox.local")
-		c.raw(filling(5 << 20))
+		c.raw(filling(1 << 20))
 		begun := time.Now()
 		var trickle sync.WaitGroup
 		defer trickle.Wait()

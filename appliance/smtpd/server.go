@@ -53,6 +53,7 @@ import (
 	"posthorn/appliance/listen"
 	"posthorn/appliance/login"
 	"posthorn/appliance/post"
+	"posthorn/store"
 )
 
 // Server serves SMTP on any number of listeners, which share its limits. Its
@@ -170,7 +171,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, p port) error {
 func (s *Server) handle(ctx context.Context, w *wire, p port) {
 	defer w.finish()
 	id := rand.Text()[:8]
-	w.log = s.Log.With("session", id, "from", w.remote())
+	w.log = s.Log.With("service", "smtp", "session", id, "client", w.remote())
 	w.name = s.Office.Name()
 	if p.implicit {
 		if w.handshake(s.TLS) != nil {
@@ -185,7 +186,9 @@ func (s *Server) handle(ctx context.Context, w *wire, p port) {
 		w.hangUp("421 4.3.0 the mail store of this box does not answer, try again later")
 		return
 	}
-	w.size = settings.MaxMessageSize
+	if w.size = settings.MaxMessageSize; w.size <= 0 {
+		w.size = store.DefaultSettings().MaxMessageSize
+	}
 	if !p.submission && !settings.OpenToInternet && !nearby(w.remote(), w.raw.LocalAddr()) {
 		w.hangUp("554 5.7.1 this box takes mail from its home network only")
 		return
