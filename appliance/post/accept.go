@@ -61,6 +61,7 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 		return "", err
 	}
 	o.log().InfoContext(ctx, "message accepted", "session", e.Session, "queue_id", id,
+		"client", e.Remote, "protocol", e.Protocol,
 		"from", e.From, "to", summary(e.Recipients), "size", blob.Size(), "message_id", info.Envelope.MessageID)
 	return id, nil
 }
