@@ -6,8 +6,8 @@
 // A password is prepared by PRECIS OpaqueString (RFC 8265) and kept as an
 // argon2id hash (RFC 9106) in PHC form. The cost is set by the smallest board
 // and by what a household server can spare, which is memory first: one matrix
-// of 7 MiB, one hash at a time, the matrix given back to the system two
-// seconds after the last one. 7 MiB with 5 passes is the leanest of the
+// of 7 MiB, one hash at a time, the matrix of the one before collected first
+// and the last one given back to the system after two seconds. 7 MiB with 5 passes is the leanest of the
 // settings OWASP holds equal; 64-bit boards use it. A 32-bit board makes one
 // pass, because of this calculation for the ARM1176 of a Pi Zero at 1 GHz:
 //

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,9 @@ type slot struct {
 	trusted   []chan struct{} // each is closed when its owner has the slot
 	strangers []chan struct{}
 	sweep     *time.Timer
-	taken     atomic.Int64 // times the slot was given
+
+	used  atomic.Bool  // since the last sweep: a matrix lies about
+	taken atomic.Int64 // times the slot was given
 }
 
 // sweepAfter is how long after the last hash its memory is given back to the
@@ -30,9 +33,8 @@ func (s *slot) enter(ctx context.Context, trusted bool) (leave func(), err error
 	s.mu.Lock()
 	if !s.busy {
 		s.busy = true
-		s.taken.Add(1)
 		s.mu.Unlock()
-		return s.leave, nil
+		return s.claim(), nil
 	}
 	turn := make(chan struct{})
 	queue := s.queue(trusted)
@@ -41,7 +43,7 @@ func (s *slot) enter(ctx context.Context, trusted bool) (leave func(), err error
 
 	select {
 	case <-turn:
-		return s.leave, nil
+		return s.claim(), nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
@@ -55,6 +57,17 @@ func (s *slot) enter(ctx context.Context, trusted bool) (leave func(), err error
 	s.mu.Unlock()
 	s.leave() // it became our turn in the same moment
 	return nil, ctx.Err()
+}
+
+// claim counts the turn. The matrix of a hash just before is collected first,
+// or a few logins in a row would pile up a board's spare memory; the second
+// in a row waits some milliseconds longer for that.
+func (s *slot) claim() (leave func()) {
+	s.taken.Add(1)
+	if s.used.Swap(true) {
+		runtime.GC()
+	}
+	return s.leave
 }
 
 func (s *slot) queue(trusted bool) *[]chan struct{} {
@@ -71,7 +84,6 @@ func (s *slot) leave() {
 	defer s.mu.Unlock()
 	for _, trusted := range []bool{true, false} {
 		if queue := s.queue(trusted); len(*queue) > 0 {
-			s.taken.Add(1)
 			close((*queue)[0])
 			*queue = (*queue)[1:]
 			return
@@ -79,7 +91,10 @@ func (s *slot) leave() {
 	}
 	s.busy = false
 	if s.sweep == nil {
-		s.sweep = time.AfterFunc(sweepAfter, debug.FreeOSMemory)
+		s.sweep = time.AfterFunc(sweepAfter, func() {
+			s.used.Store(false)
+			debug.FreeOSMemory()
+		})
 		return
 	}
 	s.sweep.Reset(sweepAfter)
