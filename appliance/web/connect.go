@@ -1,0 +1,182 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rsc.io/qr"
+)
+
+// maxName is the longest account name that is taken from an address bar.
+const maxName = 64
+
+// connect is the page that gets a person through setting up a device.
+type connect struct {
+	*Server
+	pages *pages
+}
+
+// device is one kind of device with the steps it needs. Texts are keys of the
+// catalogue: connect.ID.title, connect.ID.1 and so on.
+type device struct {
+	ID    string
+	Steps int
+	// Links tells which step offers what to fetch.
+	Links map[int]string
+	// Phone devices get a code to scan.
+	Phone bool
+	// Notes is how many remarks follow the steps: connect.ID.note1 ...
+	Notes int
+}
+
+// What a step can offer.
+const (
+	linkCertificate = "certificate"
+	linkProfile     = "profile"
+)
+
+func devices() []device {
+	return []device{
+		{ID: "thunderbird", Steps: 4, Links: map[int]string{1: linkCertificate}, Notes: 2},
+		{ID: "iphone", Steps: 5, Links: map[int]string{1: linkProfile}, Phone: true, Notes: 1},
+		{ID: "mac", Steps: 4, Links: map[int]string{1: linkProfile}, Notes: 1},
+		{ID: "android", Steps: 4, Links: map[int]string{1: linkCertificate}, Phone: true, Notes: 2},
+		{ID: "outlook", Steps: 4, Links: map[int]string{1: linkCertificate}, Notes: 2},
+		{ID: "scanner", Steps: 3, Notes: 1},
+	}
+}
+
+// connectPage is what both templates are given.
+type connectPage struct {
+	Household, Host, Domain string
+	Name                    string // account's, as typed; may be empty
+	Address                 string // Name with the domain, or an example
+	NameHeld                string
+	Devices                 []device
+	Device                  device
+	Lines                   []guideLine
+	Notes                   []string // keys
+	Servers                 []serverLine
+	Addresses               []string
+	Fingerprint             []string // in two lines
+	Query                   string   // ?name=..., or empty
+}
+
+// guideLine is one step with what it offers.
+type guideLine struct {
+	Text       string // key
+	Href, Link string // Link is a key
+}
+
+// serverLine is a row of the table of settings. Kind, Security are keys.
+type serverLine struct {
+	Kind, Security string
+	Port           int
+}
+
+func (c *connect) page(r *http.Request) connectPage {
+	name := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("name")))
+	name, _, _ = strings.Cut(name, "@")
+	if !accountName(name) {
+		name = ""
+	}
+	p := connectPage{Household: c.Household(), Host: c.Host(), Domain: c.Domain(), Name: name, NameHeld: c.NameHeld(),
+		Address: name + "@" + c.Domain(), Devices: devices(), Servers: c.servers()}
+	if name == "" {
+		p.Address = english().text("connect.yourname") + "@" + c.Domain()
+	} else {
+		p.Query = "?" + url.Values{"name": {name}}.Encode()
+	}
+	for _, ip := range c.Addresses() {
+		p.Addresses = append(p.Addresses, ip.String())
+	}
+	if f := c.Fingerprint(); len(f) == 95 {
+		p.Fingerprint = []string{f[:47], f[48:]}
+	}
+	return p
+}
+
+// accountName is strict, because the name goes into links and a code.
+func accountName(s string) bool {
+	return s != "" && len(s) <= maxName && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._+-") == ""
+}
+
+func (c *connect) servers() []serverLine {
+	all := []serverLine{
+		{"connect.imap", "connect.tls", c.Ports.IMAPS}, {"connect.imap", "connect.starttls", c.Ports.IMAP},
+		{"connect.pop3", "connect.tls", c.Ports.POP3S}, {"connect.pop3", "connect.starttls", c.Ports.POP3},
+		{"connect.smtp", "connect.tls", c.Ports.Submissions}, {"connect.smtp", "connect.starttls", c.Ports.Submission},
+	}
+	return slices.DeleteFunc(all, func(l serverLine) bool { return l.Port == 0 })
+}
+
+func (c *connect) choose(w http.ResponseWriter, r *http.Request) {
+	c.pages.show(w, "connect.html", c.page(r))
+}
+
+// find returns the device a path names.
+func (c *connect) find(r *http.Request) (device, bool) {
+	all := devices()
+	i := slices.IndexFunc(all, func(d device) bool { return d.ID == r.PathValue("device") })
+	if i < 0 {
+		return device{}, false
+	}
+	return all[i], true
+}
+
+func (c *connect) guide(w http.ResponseWriter, r *http.Request) {
+	d, ok := c.find(r)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	p := c.page(r)
+	p.Device = d
+	for i := 1; i <= d.Steps; i++ {
+		line := guideLine{Text: "connect." + d.ID + "." + strconv.Itoa(i)}
+		switch {
+		case d.Links[i] == linkCertificate:
+			line.Href, line.Link = "/ca.crt", "connect.getcertificate"
+		case d.Links[i] == linkProfile && p.Name != "":
+			line.Href, line.Link = "/apple/"+url.PathEscape(p.Name)+".mobileconfig", "connect.getprofile"
+		case d.Links[i] == linkProfile:
+			line.Text = "connect.namefirst"
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	for i := 1; i <= d.Notes; i++ {
+		p.Notes = append(p.Notes, "connect."+d.ID+".note"+strconv.Itoa(i))
+	}
+	c.pages.show(w, "device.html", p)
+}
+
+// code is a picture for a phone's camera that leads to this device's page.
+func (c *connect) code(w http.ResponseWriter, r *http.Request) {
+	d, ok := c.find(r)
+	if !ok || !d.Phone {
+		http.NotFound(w, r)
+		return
+	}
+	host := c.Host()
+	// Before version 12, Android does not know names that end in .local.
+	if addrs := c.Addresses(); d.ID == "android" && len(addrs) > 0 {
+		host = addrs[0].String()
+	}
+	if port := c.Ports.HTTP; port != 80 || strings.Contains(host, ":") {
+		host = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	link := url.URL{Scheme: "http", Host: host, Path: "/connect/" + d.ID, RawQuery: strings.TrimPrefix(c.page(r).Query, "?")}
+	picture, err := qr.Encode(link.String(), qr.M)
+	if err != nil {
+		http.Error(w, "the code could not be made", http.StatusInternalServerError)
+		return
+	}
+	picture.Scale = 6
+	w.Header().Set("Content-Type", "image/png")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(picture.PNG())
+}
