@@ -71,7 +71,7 @@ func playDialog(t *testing.T, b *box, script string) {
 				t.Fatalf("line %d: got %q\nwant a match of %s", n+1, got, text)
 			}
 		case "S!":
-			if got := c.line(); got != "" {
+			if got := c.line(); got != closed {
 				t.Fatalf("line %d: got %q, want the end of the connection", n+1, got)
 			}
 		}

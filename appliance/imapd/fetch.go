@@ -106,7 +106,10 @@ func (s *session) load(sel *selected, p *plan, uids []uint32) (items []item, err
 		return nil
 	})
 	if err == nil && p.seen {
-		err = s.markSeen(sel, items)
+		// A full disk must not keep anybody from reading.
+		if markErr := s.markSeen(sel, items); markErr != nil {
+			s.conn.log.Warn("imap cannot mark as seen", "error", markErr)
+		}
 	}
 	return items, err
 }
@@ -139,13 +142,16 @@ func (s *session) markSeen(sel *selected, items []item) error {
 	changed, err := s.setFlags(sel, unseen, func(e store.Entry) (store.Flags, []string) {
 		return e.Flags | store.Seen, e.Keywords
 	})
+	if err != nil {
+		return err
+	}
 	for i := range items {
 		at, ok := slices.BinarySearchFunc(changed, items[i].UID, func(e store.Entry, u uint32) int { return int(int64(e.UID) - int64(u)) })
 		if ok {
 			items[i].Entry, items[i].flags = changed[at], true
 		}
 	}
-	return err
+	return nil
 }
 
 // writeItem writes one FETCH response. An error ends the command.

@@ -1,6 +1,10 @@
 package imapd
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+)
 
 const (
 	// maxPattern is the length of a pattern of LIST in bytes; a longer one
@@ -15,9 +19,10 @@ const (
 // name, whatever it looks like; the library's matcher takes exponential time.
 type pattern string
 
-// newPattern joins reference and pattern of LIST, RFC 9051 section 6.3.9.3.
+// newPattern joins reference and pattern of LIST, RFC 9051 section 6.3.9, in the
+// form in which names are stored.
 func newPattern(reference, p string) pattern {
-	return pattern(strings.TrimPrefix(reference+p, "/"))
+	return pattern(norm.NFC.String(strings.TrimPrefix(reference+p, "/")))
 }
 
 // match says whether the pattern stands for name. INBOX is the same in any case.

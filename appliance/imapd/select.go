@@ -12,7 +12,7 @@ import (
 func (s *session) Select(name string, options *imap.SelectOptions) (*imap.SelectData, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sel := &selected{name: name, readOnly: options.ReadOnly}
+	sel := &selected{readOnly: options.ReadOnly}
 	data := new(imap.SelectData)
 	err := s.server.Store.View(func(tx *store.Tx) error {
 		mb, err := tx.MailboxByName(s.account, name)

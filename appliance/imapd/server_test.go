@@ -80,11 +80,11 @@ func newStore(t testing.TB, dir string) *box {
 		if b.stop != nil {
 			b.stop()
 		}
-		report, err := st.Check(context.Background())
+		report, err := b.store.Check(context.Background())
 		if err != nil || report.Count > 0 {
 			t.Errorf("store check: %v %+v", err, report)
 		}
-		st.Close()
+		b.store.Close()
 	})
 	return b
 }
@@ -125,37 +125,40 @@ func testTLS(t testing.TB) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-// put delivers n messages to a mailbox of alice as the post office would.
-func (b *box) put(mailbox string, bodies ...string) (uids []uint32) {
+// put delivers messages to a mailbox of alice as the post office would.
+func (b *box) put(mailbox string, bodies ...string) {
 	b.t.Helper()
 	for _, body := range bodies {
-		w := b.store.NewBlob()
-		scanner := message.NewScanner()
-		fmt.Fprint(w, body)
-		fmt.Fprint(scanner, body)
-		meta, err := scanner.Finish().Marshal()
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		var e store.Entry
-		err = b.store.Update(func(tx *store.Tx) error {
-			mb, err := tx.MailboxByName(b.alice, mailbox)
-			if err != nil {
-				return err
-			}
-			id, err := tx.PutMessage(w, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), meta)
-			if err != nil {
-				return err
-			}
-			e, err = tx.Append(mb.ID, id, 0, nil)
-			return err
-		})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		uids = append(uids, e.UID)
+		b.putAs(mailbox, body, body)
 	}
-	return uids
+}
+
+// putAs delivers a body with the record of another.
+func (b *box) putAs(mailbox, record, body string) {
+	b.t.Helper()
+	w := b.store.NewBlob()
+	scanner := message.NewScanner()
+	fmt.Fprint(w, body)
+	fmt.Fprint(scanner, record)
+	meta, err := scanner.Finish().Marshal()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	err = b.store.Update(func(tx *store.Tx) error {
+		mb, err := tx.MailboxByName(b.alice, mailbox)
+		if err != nil {
+			return err
+		}
+		id, err := tx.PutMessage(w, time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), meta)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Append(mb.ID, id, 0, nil)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // client is one connection of a test.
@@ -180,7 +183,8 @@ func (b *box) dial() *client {
 // client reads the greeting of a connection.
 func (b *box) client(conn net.Conn) *client {
 	b.t.Helper()
-	c := &client{t: b.t, conn: conn, r: bufio.NewReader(conn)}
+	c := &client{t: b.t, conn: conn}
+	c.startReading()
 	b.t.Cleanup(func() { conn.Close() })
 	if line := c.line(); !strings.HasPrefix(line, "* OK [CAPABILITY ") {
 		b.t.Fatalf("greeting: %q", line)
@@ -196,11 +200,14 @@ func (b *box) login() *client {
 	return c
 }
 
+func (c *client) startReading() { c.r = bufio.NewReader(c.conn) }
+
 // startTLS goes on over TLS.
 func (c *client) startTLS() {
 	c.t.Helper()
 	over := tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true})
-	c.conn, c.r = over, bufio.NewReader(over)
+	c.conn = over
+	c.startReading()
 	if err := over.Handshake(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -214,13 +221,19 @@ func (c *client) send(text string) {
 	}
 }
 
-// line reads one line; at the end of the connection it returns "".
+// closed is what line returns at the end of the connection.
+const closed = "(the end)"
+
+// line reads one line.
 func (c *client) line() string {
 	c.t.Helper()
 	c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	line, err := c.r.ReadString('\n')
 	if err != nil && isTimeout(err) {
 		c.t.Fatalf("line %d: the server says nothing", c.at)
+	}
+	if err != nil {
+		return line + closed
 	}
 	return strings.TrimRight(line, "\r\n")
 }
@@ -239,7 +252,7 @@ func (c *client) until(tag string) (lines []string) {
 	for {
 		line := c.line()
 		lines = append(lines, line)
-		if line == "" || strings.HasPrefix(line, tag+" ") {
+		if strings.HasSuffix(line, closed) || strings.HasPrefix(line, tag+" ") {
 			return lines
 		}
 	}

@@ -35,7 +35,6 @@ type session struct {
 // selected is the mailbox a client has open.
 type selected struct {
 	*view
-	name     string
 	readOnly bool          // opened by EXAMINE
 	saved    *store.UIDSet // the result "$" of RFC 5182
 }
