@@ -46,9 +46,12 @@ import (
 	"posthorn/appliance/imapd"
 	"posthorn/appliance/listen"
 	"posthorn/appliance/login"
+	"posthorn/appliance/panel"
 	"posthorn/appliance/pop3d"
 	"posthorn/appliance/post"
 	"posthorn/appliance/smtpd"
+	"posthorn/hw/detect"
+	"posthorn/hw/softpanel"
 	"posthorn/store"
 )
 
@@ -72,6 +75,8 @@ type Config struct {
 	Memory int64
 	// Version is told to those who ask.
 	Version string
+	// Hardware is what hangs on the board.
+	Hardware Hardware
 	// Log gets what happens; nil discards.
 	Log *slog.Logger
 	// Lines holds the last lines of the log for those who ask; may be nil.
@@ -95,6 +100,8 @@ type Box struct {
 	control *control.Box
 	health  health
 	metrics *metrics
+	panel   *panel.Runner
+	glass   func() softpanel.Glass // of a display made of software; nil without
 }
 
 // New binds the ports, opens the store and makes the servers. The error names
@@ -132,6 +139,7 @@ func New(c Config) (_ *Box, err error) {
 		return nil, fmt.Errorf("open certificates: %w", err)
 	}
 	b.wire()
+	b.panel = b.newPanel(detect.Host())
 	b.socket, err = listenControl(filepath.Join(c.Data, control.SocketName))
 	return b, err
 }
@@ -232,6 +240,7 @@ func (b *Box) describe(st *control.Status) {
 func (b *Box) pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", b.serveHealth)
+	mux.Handle("GET /screen.png", homeOnly(http.HandlerFunc(b.serveScreen)))
 	mux.Handle("GET /metrics", homeOnly(b.metrics.handler()))
 	mux.HandleFunc("GET /ca.crt", b.serveAuthority(b.certs.CADER, "application/x-x509-ca-cert"))
 	mux.HandleFunc("GET /ca.pem", b.serveAuthority(b.certs.CAPEM, "application/x-pem-file"))

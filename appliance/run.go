@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"posthorn/appliance/panel"
 )
 
 // StopTime is how long a box takes to stop at most, all stages together.
@@ -40,6 +42,7 @@ type stage struct {
 func (b *Box) Run(ctx context.Context) error {
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
+	stopScreen := b.startScreen(context.WithoutCancel(ctx))
 	stages := b.stages()
 	for _, s := range stages {
 		s.start(context.WithoutCancel(ctx), fail)
@@ -48,6 +51,7 @@ func (b *Box) Run(ctx context.Context) error {
 	<-running.Done()
 
 	b.log.Info("stopping")
+	b.panel.Say(panel.Stopping)
 	deadline := time.Now().Add(StopTime)
 	for i := len(stages) - 1; i >= 0; i-- {
 		if !stages[i].stop(time.Until(deadline)) {
@@ -55,6 +59,7 @@ func (b *Box) Run(ctx context.Context) error {
 		}
 	}
 	err := b.closeWithin(max(time.Until(deadline), time.Second))
+	stopScreen()
 	if ctx.Err() == nil {
 		return errors.Join(context.Cause(running), err)
 	}

@@ -67,6 +67,10 @@ func scanAddrs() []uint16 {
 	return all
 }
 
+// MayProbe reports whether looking for devices does no harm on this kind of
+// machine.
+func (m *Machine) MayProbe() bool { return m.Arch != "amd64" && m.Arch != "386" }
+
 // Bus is an I2C bus of the machine.
 type Bus struct {
 	Number int
@@ -90,7 +94,7 @@ func (m *Machine) Buses() []Bus {
 		switch {
 		case monitors[n] || isMonitor(b.Name):
 			b.Skipped = "belongs to a monitor (HDMI)"
-		case m.Arch == "amd64" || m.Arch == "386":
+		case !m.MayProbe():
 			b.Skipped = "a PC's own"
 		}
 		buses = append(buses, b)
@@ -183,7 +187,7 @@ func (m *Machine) ask(n int, addrs []uint16) ([]Finding, error) {
 
 // Find looks for a display, of the kind of model if one is given.
 func (m *Machine) Find(model string) (Spec, error) {
-	if m.Arch == "amd64" || m.Arch == "386" {
+	if !m.MayProbe() {
 		return Spec{}, ErrNotHere
 	}
 	buses := slices.DeleteFunc(m.Buses(), func(b Bus) bool { return b.Skipped != "" })

@@ -30,7 +30,7 @@ func (m *Machine) LED(spec string) (hw.LED, error) {
 		}
 		return led.OnPin(line), nil
 	case spec == "auto":
-		if m.Arch == "amd64" || m.Arch == "386" {
+		if !m.MayProbe() {
 			return nil, led.ErrNone
 		}
 		name, err := led.Pick(root)

@@ -1,0 +1,161 @@
+package appliance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"time"
+
+	"posthorn/appliance/panel"
+	"posthorn/hw"
+	"posthorn/hw/detect"
+	"posthorn/hw/led"
+	"posthorn/hw/softpanel"
+)
+
+// Hardware is the screen, LED and button that hang on the board. The zero
+// value is none of them.
+type Hardware struct {
+	Display detect.Spec
+	LED     string // as detect.Machine.LED reads it
+	Button  string // as detect.Machine.Button reads it
+	// Terminal is where a display of kind detect.Terminal is drawn; nil is
+	// nowhere.
+	Terminal *softpanel.Terminal
+}
+
+// terminalGap is how often the picture in a terminal is looked at.
+const terminalGap = 100 * time.Millisecond
+
+// newPanel makes what runs screen, LED and button. What can't be opened is
+// logged and done without.
+func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
+	h := b.config.Hardware
+	r := &panel.Runner{Store: b.store, Hub: b.hub, Log: b.log, Facts: b.facts, ShutDown: b.powerOff}
+	r.Say(panel.Running)
+	switch {
+	case h.Display.Where == detect.Nowhere:
+	case h.Display.Where == detect.Auto && !m.MayProbe():
+		b.log.Debug("no display is looked for", "why", detect.ErrNotHere)
+	case h.Display.Where == detect.Terminal || h.Display.Where == detect.Soft:
+		d, glass, err := detect.SoftDisplay(h.Display)
+		if err != nil {
+			b.log.Warn("no display", "err", err)
+			break
+		}
+		r.Open = func() (hw.Display, error) { return d, nil }
+		b.glass = glass
+	default:
+		r.Open = func() (hw.Display, error) { return m.Display(h.Display) }
+	}
+	var err error
+	if r.LED, err = m.LED(h.LED); err != nil {
+		r.LED = nil
+		if !errors.Is(err, led.ErrNone) {
+			b.log.Warn("no LED", "err", err)
+		}
+	}
+	if r.Button, err = m.Button(h.Button); err != nil {
+		r.Button = nil
+		b.log.Warn("no button", "err", err)
+	}
+	return r
+}
+
+// startScreen runs screen, LED and button until the function it returns is
+// called, which waits for the last picture: that the box may be unplugged.
+func (b *Box) startScreen(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := b.panel.Run(ctx); err != nil {
+			b.log.Error("part failed", "part", "screen", "error", err)
+		}
+	}()
+	drawn := make(chan struct{})
+	go func() {
+		defer close(drawn)
+		b.drawTerminal(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+		<-drawn
+	}
+}
+
+// drawTerminal shows the glass in a terminal, if there is one and it is wanted.
+func (b *Box) drawTerminal(ctx context.Context) {
+	t := b.config.Hardware.Terminal
+	if t == nil || b.glass == nil {
+		return
+	}
+	tick := time.NewTicker(terminalGap)
+	defer tick.Stop()
+	for {
+		if err := t.Show(b.glass().String()); err != nil {
+			b.log.Warn("screen can't be drawn in the terminal", "err", err)
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			// What is said last stays there for the person who reads it.
+			return
+		}
+	}
+}
+
+// facts adds to what is shown what only the box knows.
+func (b *Box) facts(f *panel.Face) {
+	f.Host = b.config.Hostname + ".local"
+	f.Version = b.config.Version
+	f.ClockSet = b.clock.Set()
+	f.Certificate = b.certs.Until()
+	for _, s := range b.services {
+		if strings.HasPrefix(s.name, "imap") || strings.HasPrefix(s.name, "pop3") {
+			f.Clients += int(s.open.Load())
+		}
+	}
+	f.Setup.URL = "http://" + f.Host
+	if p := b.config.Ports.HTTP; p != 80 {
+		f.Setup.URL += fmt.Sprintf(":%d", p)
+	}
+}
+
+// powerOff shuts the board down; the system then tells the box to stop, as
+// always.
+func (b *Box) powerOff() {
+	b.panel.Say(panel.Stopping)
+	go func() {
+		if out, err := exec.Command("poweroff").CombinedOutput(); err != nil {
+			b.log.Error("can't shut down", "err", err, "said", string(bytes.TrimSpace(out)))
+			b.panel.Say(panel.Running)
+		}
+	}()
+}
+
+// Screen returns what the display shows, or would show if there were one.
+func (b *Box) Screen() softpanel.Glass {
+	if b.glass != nil {
+		return b.glass()
+	}
+	return b.panel.Glass()
+}
+
+// serveScreen serves what the display shows as a picture.
+func (b *Box) serveScreen(w http.ResponseWriter, _ *http.Request) {
+	var png bytes.Buffer
+	if err := b.Screen().PNG(&png); err != nil {
+		http.Error(w, "no picture of the screen", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(png.Bytes())
+}
