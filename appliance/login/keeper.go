@@ -105,21 +105,32 @@ func (k *Keeper) Login(ctx context.Context, user, password string, from netip.Ad
 		a.name, prepared = "", "" // runs the same course as a wrong password
 	}
 	a.password = prepared
-	if err := k.lookup(a); err != nil {
-		return Identity{}, err
-	}
-	key := flight{a.digest, a.source.key}
+	key := flight{k.digestOf(a), a.source.key}
 	for {
 		done, first := k.flights.join(key)
 		if !first {
 			if id, err, ok := done.wait(ctx); ok {
+				k.count(err)
 				return id, err
 			}
 			continue // the one we waited for gave up; take its place
 		}
 		id, err := k.decide(ctx, a)
 		k.flights.land(key, id, err, ctx.Err() != nil)
+		k.count(err)
 		return id, err
+	}
+}
+
+func (k *Keeper) count(err error) {
+	var slow *SlowError
+	switch {
+	case err == nil:
+		k.admitted.Add(1)
+	case errors.Is(err, ErrRefused), errors.Is(err, ErrDisabled):
+		k.refused.Add(1)
+	case errors.As(err, &slow):
+		k.putOff.Add(1)
 	}
 }
 
@@ -181,21 +192,18 @@ func (k *Keeper) digestOf(a *attempt) digest {
 func (k *Keeper) decide(ctx context.Context, a *attempt) (Identity, error) {
 	leave, err := k.guard.admit(ctx, a.source)
 	if err != nil {
-		k.putOff.Add(1)
-		k.Log.Debug("login put off", "service", a.service, "user", a.user(), "from", a.source.addr, "why", err)
+		k.Log.Debug("login put off", "service", a.service, "from", a.source.addr, "why", err)
 		return Identity{}, err
 	}
 	id, verdict, err := k.verify(ctx, a)
 	leave(verdict)
 	switch {
 	case err == nil:
-		k.admitted.Add(1)
 		if k.guard.trust(a.source) {
 			k.Log.Info("login from a new address", "service", a.service, "user", a.name,
 				"from", a.source.addr, "app_password", id.AppPassword)
 		}
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrDisabled):
-		k.refused.Add(1)
 		k.Log.Warn("login refused", "service", a.service, "user", a.user(), "from", a.source.addr, "why", err)
 	}
 	return id, err
@@ -204,6 +212,9 @@ func (k *Keeper) decide(ctx context.Context, a *attempt) (Identity, error) {
 // verify compares the password with what is stored. A password known to be
 // right or wrong is answered without a hash.
 func (k *Keeper) verify(ctx context.Context, a *attempt) (Identity, verdict, error) {
+	if err := k.lookup(a); err != nil { // after the wait, in which much may change
+		return Identity{}, unknown, err
+	}
 	now := time.Now()
 	if until, ok := k.wrong.get(a.digest); ok && now.Before(until) {
 		return Identity{}, repeated, ErrRefused

@@ -344,6 +344,29 @@ func TestGuesserHarmsNobodyElse(t *testing.T) {
 	})
 }
 
+// What the owner changes while an attempt waits holds for that attempt.
+func TestChangeDuringTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, id := newKeeper(t)
+		for i := range freeMistakes + 3 {
+			try(t, k, "alice", guess(i), thief, ErrRefused)
+		}
+		answer := make(chan error, 1)
+		go func() {
+			_, err := k.Login(context.Background(), "alice", secret, thief, "test")
+			answer <- err
+		}()
+		synctest.Wait()
+		change(t, k, id, func(a *store.Account) { a.Disabled = true })
+		if err := <-answer; !errors.Is(err, ErrDisabled) {
+			t.Errorf("login of an account switched off meanwhile: %v", err)
+		}
+		if got, want := k.Counts(), (Counts{Refused: freeMistakes + 4, Hashes: freeMistakes + 4}); got != want {
+			t.Errorf("counts %+v, want %+v", got, want)
+		}
+	})
+}
+
 // What is logged of a login names the account and never what was typed.
 func TestNoSecretInTheLog(t *testing.T) {
 	k, id := newKeeper(t)
