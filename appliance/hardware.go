@@ -36,7 +36,6 @@ const terminalGap = 100 * time.Millisecond
 func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
 	h := b.config.Hardware
 	r := &panel.Runner{Store: b.store, Hub: b.hub, Log: b.log, Facts: b.facts, ShutDown: b.powerOff}
-	r.Say(panel.Running)
 	switch {
 	case h.Display.Where == detect.Nowhere:
 	case h.Display.Where == detect.Auto && !m.MayProbe():

@@ -17,6 +17,7 @@
 //
 //	GET    /status
 //	GET    /log                               the last lines
+//	GET    /screen?as=text|blocks|png         what the display shows
 //	GET    /accounts                          POST /accounts
 //	DELETE /accounts/{name}                   PUT  /accounts/{name}/password
 //	                                          PUT  /accounts/{name}/quota
@@ -42,6 +43,7 @@ import (
 	"time"
 
 	"posthorn/appliance/login"
+	"posthorn/hw/softpanel"
 	"posthorn/store"
 )
 
@@ -69,6 +71,8 @@ type Box struct {
 	// Lines returns the last lines of a running box's log, oldest first; nil
 	// when none runs.
 	Lines func() []string
+	// Screen returns what a running box's display shows; nil when none runs.
+	Screen func() softpanel.Glass
 
 	importing sync.Mutex // one batch at a time; guards what follows
 	index     index

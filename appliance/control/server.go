@@ -68,6 +68,7 @@ func (b *Box) Handler() http.Handler {
 	b.mailboxRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
+	b.screenRoute(mux)
 	return mux
 }
 

@@ -78,7 +78,9 @@ func (l *lines) draw2(f *Face, v View) {
 		}
 	case SetUp:
 		l.put(0, f.Host, "")
-		l.put(1, "Code", f.Setup.code())
+		if f.Setup.Code != "" {
+			l.put(1, "Code", f.Setup.code())
+		}
 	case Alerts:
 		l.put(0, "⚠"+v.Alert.Title, rank(v))
 		l.alert(v, 1)
@@ -130,7 +132,9 @@ func (l *lines) draw4(f *Face, v View) {
 	case SetUp:
 		l.put(0, "To set up, go to", "")
 		l.put(1, f.Host, "")
-		l.put(3, "Code", f.Setup.code())
+		if f.Setup.Code != "" {
+			l.put(3, "Code", f.Setup.code())
+		}
 	case Alerts:
 		l.put(0, "⚠"+v.Alert.Title, rank(v))
 		l.alert(v, 1)

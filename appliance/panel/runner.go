@@ -57,7 +57,7 @@ func (r *Runner) init() {
 			r.Log = slog.New(slog.DiscardHandler)
 		}
 		r.wake = make(chan struct{}, 1)
-		r.screen = newScreen(r.Open, r.Log, r.nudge)
+		r.screen = newScreen(r.Log, r.nudge)
 		r.last.face = &Face{Phase: Booting}
 		r.signal = SignalStarting
 	})
@@ -150,7 +150,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	} else {
 		go func() {
 			defer close(shown)
-			r.screen.run(screenCtx)
+			r.screen.run(screenCtx, r.Open)
 		}()
 	}
 	r.loop(ctx, presses)

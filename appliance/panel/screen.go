@@ -33,7 +33,6 @@ func (p picture) draw(size hw.Size) *hw.Frame { return Draw(p.face, p.view, size
 // screen owns the display and its bus: one goroutine in run. Everybody else
 // only leaves the newest picture with it, which never blocks.
 type screen struct {
-	open   func() (hw.Display, error)
 	log    *slog.Logger
 	opened func() // called when the size became known
 
@@ -44,8 +43,8 @@ type screen struct {
 	size   atomic.Uint32 // hw.Size
 }
 
-func newScreen(open func() (hw.Display, error), log *slog.Logger, opened func()) *screen {
-	return &screen{open: open, log: log, opened: opened, wake: make(chan struct{}, 1), fault: errUntried}
+func newScreen(log *slog.Logger, opened func()) *screen {
+	return &screen{log: log, opened: opened, wake: make(chan struct{}, 1), fault: errUntried}
 }
 
 // show leaves a picture to be shown; one that was not taken yet is dropped.
@@ -73,10 +72,10 @@ func (s *screen) state() error {
 	return s.fault
 }
 
-// run shows pictures until ctx ends, then the last one left, and returns. The
-// display stays lit: what it says last is for the person who is about to pull
+// run opens the display and shows pictures until ctx ends, then the last one
+// left, and returns. The display stays lit: what it says last is for the person who is about to pull
 // the plug.
-func (s *screen) run(ctx context.Context) {
+func (s *screen) run(ctx context.Context, open func() (hw.Display, error)) {
 	var d hw.Display
 	healthy, gap := false, retryFirst
 	timer := time.NewTimer(0)
@@ -92,7 +91,7 @@ func (s *screen) run(ctx context.Context) {
 			last = true
 		}
 		var err error
-		if d, err = s.step(d); err != nil {
+		if d, err = s.step(d, open); err != nil {
 			timer.Reset(gap)
 			gap = min(2*gap, retryMost)
 		} else {
@@ -109,10 +108,10 @@ func (s *screen) run(ctx context.Context) {
 
 // step opens the display if need be, asks whether it is alive, and shows the
 // newest picture.
-func (s *screen) step(d hw.Display) (hw.Display, error) {
+func (s *screen) step(d hw.Display, open func() (hw.Display, error)) (hw.Display, error) {
 	if d == nil {
 		var err error
-		if d, err = s.open(); err != nil {
+		if d, err = open(); err != nil {
 			return nil, err
 		}
 		if d.Size() != s.Size() {

@@ -42,7 +42,7 @@ type env struct {
 
 func commands() []command {
 	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands,
-		upkeepCommands, transferCommands, []command{versionCommand})
+		upkeepCommands, transferCommands, screenCommands, []command{versionCommand})
 }
 
 func main() {

@@ -29,6 +29,7 @@ type boardFlags struct {
 	Memory     string `toml:"memory"`
 	LogFormat  string `toml:"log-format"`
 	LogLevel   string `toml:"log-level"`
+	hardwareFlags
 }
 
 func (b *boardFlags) define(fs *flag.FlagSet) {
@@ -37,6 +38,7 @@ func (b *boardFlags) define(fs *flag.FlagSet) {
 	fs.IntVar(&b.PortOffset, "port-offset", b.PortOffset, "`N` added to every port; 2000 needs no root")
 	fs.StringVar(&b.Hostname, "hostname", b.Hostname, "`NAME` announced as NAME.local; the default mail domain")
 	fs.StringVar(&b.Memory, "memory", b.Memory, "`SIZE` of memory to live in, such as 512M, instead of the board's")
+	b.hardwareFlags.define(fs)
 	fs.StringVar(&b.LogFormat, "log-format", b.LogFormat, "text or json")
 	fs.StringVar(&b.LogLevel, "log-level", b.LogLevel, "debug, info, warn or error")
 }
@@ -113,6 +115,11 @@ func (b *boardFlags) config(e *env) (appliance.Config, error) {
 	if b.LogFormat != "text" && b.LogFormat != "json" {
 		return c, usagef("--log-format %s: use text or json", b.LogFormat)
 	}
+	var err error
+	if c.Hardware, err = b.hardware(); err != nil {
+		return c, err
+	}
+	e.drawInTerminal(&c.Hardware)
 	c.Log = appliance.NewLog(e.stderr, b.LogFormat == "json", level, c.Lines)
 	return c, nil
 }
