@@ -12,7 +12,7 @@ import (
 // answered twice.
 func TestBaseAnswersQUOnly_5_4(t *testing.T) {
 	b := &base{log: slog.New(slog.DiscardHandler)}
-	set := buildRecords("mailbox", "Home Mail", testServices(), []netip.Addr{netip.MustParseAddr("192.168.7.20")})
+	set := buildRecords("mailbox", "Home Mail", testServices(), []netip.Addr{netip.MustParseAddr("192.168.7.20")}, nil)
 	question := ask("Home\\ Mail._imaps._tcp.local.", dns.TypeSRV).Question[0]
 	if b.Records(question) != nil {
 		t.Error("answered before anything is claimed")

@@ -187,6 +187,21 @@ func TestNoConflict(t *testing.T) {
 	}
 }
 
+// A second responder on this machine names the addresses; we leave that to it.
+func TestCompanyOnThisMachine(t *testing.T) {
+	b := claimed(t)
+	b.receive(netip.MustParseAddrPort("192.168.7.20:5353"), says(rr(t, "20.7.168.192.in-addr.arpa. 120 IN PTR pi.local.")))
+	if got := b.one(b.group()).msg.Answer; len(got) != 1 || got[0].Header().Ttl != 0 || got[0].Header().Rrtype != dns.TypePTR {
+		t.Errorf("not taken back: %v", got)
+	}
+	b.out = nil
+	b.receive(neighbour, ask("20.7.168.192.in-addr.arpa.", dns.TypePTR))
+	b.run(time.Second)
+	if s := b.e.state(); len(b.out) != 0 || !s.Claimed || s.Conflict != nil {
+		t.Errorf("%v %+v", b.out, s)
+	}
+}
+
 // Two engines on one network, started at once, each hearing the other.
 func TestTwoBoxesAtOnce(t *testing.T) {
 	for round := range 20 {

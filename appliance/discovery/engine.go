@@ -48,6 +48,11 @@ type engine struct {
 	send  func(datagram)
 	base  *base // nil: QU questions are all answered here
 
+	// company is true once a second responder was heard on this machine. It
+	// names the machine's addresses (reverse PTR records) after itself, and
+	// two names for one would have the other rename itself; so we leave that.
+	company bool
+
 	seed  maphash.Seed
 	heard map[uint64]time.Time // packets sent, see ownMemory
 
@@ -89,6 +94,11 @@ func (e *engine) packet(now time.Time, p packet) {
 	var m dns.Msg
 	if m.Unpack(p.data) != nil || m.Opcode != dns.OpcodeQuery || m.Rcode != dns.RcodeSuccess {
 		return
+	}
+	if !e.company && e.local[p.from.Addr()] && p.from.Port() == mdnsPort && (m.Response || len(m.Ns) > 0) {
+		e.log.Info("mdns: another responder runs on this machine and names its addresses", "interface", l.Name)
+		e.company = true
+		e.renew(now)
 	}
 	if m.Response {
 		e.response(now, l, p, &m)
@@ -194,7 +204,11 @@ func (e *engine) changeLink(now time.Time, l *link, to Link) {
 
 // rebuild makes the link's records anew; nothing that waits refers to the old.
 func (e *engine) rebuild(l *link) {
-	l.set = buildRecords(e.host.String(), e.instance.String(), e.services, l.published())
+	named := l.published()
+	if e.company {
+		named = nil
+	}
+	l.set = buildRecords(e.host.String(), e.instance.String(), e.services, l.published(), named)
 	l.pending, l.held = map[*record]*pending{}, nil
 	keep := map[string]time.Time{}
 	for _, r := range l.set.all {
@@ -203,6 +217,17 @@ func (e *engine) rebuild(l *link) {
 		}
 	}
 	l.sent = keep
+}
+
+// renew makes all links' records anew and takes back what they lack now.
+func (e *engine) renew(now time.Time) {
+	for _, l := range e.sorted() {
+		old := l.set
+		e.rebuild(l)
+		if l.claimed {
+			e.retract(now, l, old)
+		}
+	}
 }
 
 // setInstance takes another wanted name for the services.

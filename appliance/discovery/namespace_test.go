@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,9 @@ import (
 func TestMain(m *testing.M) {
 	if text := os.Getenv("POSTHORN_RESPONDER"); text != "" {
 		os.Exit(respond(text))
+	}
+	if rounds, err := strconv.Atoi(os.Getenv("POSTHORN_ASKER")); err == nil {
+		os.Exit(refresh(rounds))
 	}
 	os.Exit(m.Run())
 }

@@ -59,7 +59,8 @@ func wire(r *record) dns.RR {
 
 // packProbes packs a question for each name that is claimed, with the records
 // proposed for it in the authority section of the same packet (section 8.2).
-// The questions are not QU: a unicast reply to a port that several sockets
+// An address's reverse name is asked for only to hear who else on this machine
+// names it (see engine.company). The questions are not QU: a unicast reply to a port that several sockets
 // share may reach the wrong one (section 15.1).
 func packProbes(s *recordSet, room int) [][]byte {
 	var out [][]byte
@@ -72,13 +73,16 @@ func packProbes(s *recordSet, room int) [][]byte {
 	}
 	done := map[string]bool{}
 	for _, r := range s.all {
-		if r.claim == claimNone || done[r.name] {
+		if !r.unique || done[r.name] {
 			continue
 		}
 		done[r.name] = true
 		before := *m
 		ask := func() {
 			m.Question = append(m.Question, dns.Question{Name: r.rr.Header().Name, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
+			if r.claim == claimNone {
+				return
+			}
 			for _, p := range s.proposed(r.name) {
 				m.Ns = append(m.Ns, p.rr)
 			}

@@ -78,8 +78,9 @@ func header(name string, kind uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
 }
 
-// buildRecords makes the records of a link with these addresses.
-func buildRecords(host, instance string, services []Service, addrs []netip.Addr) *recordSet {
+// buildRecords makes the records of a link with these addresses, of which the
+// named ones get a reverse PTR record.
+func buildRecords(host, instance string, services []Service, addrs, named []netip.Addr) *recordSet {
 	s := &recordSet{byName: map[string][]*record{}, nsec: map[string]*record{}, claims: map[string]claim{}}
 	target := host + ".local."
 	for _, name := range []string{target, "autoconfig." + target} {
@@ -87,8 +88,8 @@ func buildRecords(host, instance string, services []Service, addrs []netip.Addr)
 			s.add(addressRecord(name, ip), true, claimHost)
 		}
 	}
-	for _, ip := range addrs {
-		// Not probed: a second responder on this machine may name it too.
+	for _, ip := range named {
+		// Not claimed: see engine.company.
 		if arpa, err := dns.ReverseAddr(ip.String()); err == nil {
 			s.add(&dns.PTR{Hdr: header(arpa, dns.TypePTR, hostTTL), Ptr: target}, true, claimNone)
 		}

@@ -44,7 +44,7 @@ func TestProbing_8_1(t *testing.T) {
 			asked = append(asked, q.Name)
 		}
 		slices.Sort(asked)
-		if got := strings.Join(asked, " "); got != "Mail._imaps._tcp.local. autoconfig.mailbox.local. mailbox.local." {
+		if got := strings.Join(asked, " "); got != "20.7.168.192.in-addr.arpa. Mail._imaps._tcp.local. autoconfig.mailbox.local. mailbox.local." {
 			t.Errorf("asks for %s", got)
 		}
 		// Section 8.2: the proposed records, without cache-flush bits (10.2).
@@ -426,6 +426,9 @@ func TestSplitsAtMTU_17(t *testing.T) {
 			proposed[r.Header().Name] = true
 		}
 		for _, q := range s.msg.Question {
+			if strings.HasSuffix(q.Name, ".arpa.") {
+				continue // only asked for
+			}
 			probes[q.Name] = true
 			if !proposed[q.Name] {
 				t.Errorf("the records of %s are in another packet", q.Name)
