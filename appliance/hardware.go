@@ -49,6 +49,7 @@ func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
 		r.Open = func() (hw.Display, error) { return d, nil }
 		b.glass = glass
 	default:
+		r.Glows = true
 		r.Open = func() (hw.Display, error) { return m.Display(h.Display) }
 	}
 	var err error
@@ -79,7 +80,7 @@ func (b *Box) startScreen(ctx context.Context) (stop func()) {
 	drawn := make(chan struct{})
 	go func() {
 		defer close(drawn)
-		b.drawTerminal(ctx)
+		b.drawTerminal(done)
 	}()
 	return func() {
 		cancel()
@@ -88,24 +89,27 @@ func (b *Box) startScreen(ctx context.Context) (stop func()) {
 	}
 }
 
-// drawTerminal shows the glass in a terminal, if there is one and it is wanted.
-func (b *Box) drawTerminal(ctx context.Context) {
+// drawTerminal shows the glass in a terminal, if there is one and it is wanted,
+// until the last picture is there.
+func (b *Box) drawTerminal(last <-chan struct{}) {
 	t := b.config.Hardware.Terminal
 	if t == nil || b.glass == nil {
 		return
 	}
 	tick := time.NewTicker(terminalGap)
 	defer tick.Stop()
-	for {
+	for ended := false; ; {
 		if err := t.Show(b.glass().String()); err != nil {
 			b.log.Warn("screen can't be drawn in the terminal", "err", err)
 			return
 		}
+		if ended {
+			return
+		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
-			// What is said last stays there for the person who reads it.
-			return
+		case <-last:
+			ended = true
 		}
 	}
 }

@@ -29,6 +29,7 @@ type director struct {
 	size    hw.Size
 	choices Choices
 	button  bool // there is one
+	still   bool // nothing burns in or shines: neither night nor darkness
 
 	alerts  memory
 	started time.Time
@@ -70,9 +71,12 @@ func (d *director) plan(f *Face, now time.Time) scenePlan {
 		d.unread, d.news = n, now
 	}
 	p := d.choose(f, now)
-	p.view.Minute = int(now.Sub(d.started) / time.Minute)
+	minutes := int(now.Sub(d.started) / time.Minute)
+	if !d.still {
+		p.view.Minute = minutes
+	}
 	p.view.Button = d.button
-	minute := d.started.Add(time.Duration(p.view.Minute+1) * time.Minute)
+	minute := d.started.Add(time.Duration(minutes+1) * time.Minute)
 	for _, t := range []time.Time{minute, d.heldUntil(now)} {
 		if p.next.IsZero() || !t.IsZero() && t.Before(p.next) {
 			p.next = t
@@ -130,12 +134,12 @@ func (d *director) urgent() bool {
 // idle says that nothing has happened for long.
 func (d *director) idle(now time.Time) bool {
 	after := d.choices.blank()
-	return after > 0 && now.Sub(d.news) >= after && now.Sub(d.pressed) >= after
+	return !d.still && after > 0 && now.Sub(d.news) >= after && now.Sub(d.pressed) >= after
 }
 
 // night says that it is dark outside; without a clock nobody knows.
 func (d *director) night(f *Face) bool {
-	return f.ClockSet && d.choices.night(f.Now)
+	return !d.still && f.ClockSet && d.choices.night(f.Now)
 }
 
 // rotation lists what takes turns: alerts nobody has seen and home; with no

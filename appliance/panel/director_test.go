@@ -137,6 +137,17 @@ func TestNight(t *testing.T) {
 	}
 }
 
+func TestPictureStaysStill(t *testing.T) {
+	s := newStage(t)
+	s.d.still = true
+	for range 24 {
+		s.pass(time.Hour)
+		if s.plan.light != hw.Full || s.plan.view.Page == Night || s.plan.view.Minute != 0 {
+			t.Fatalf("at %s it is %v %v, moved by %d", s.f.Clock(), s.plan.view.Page, s.plan.light, s.plan.view.Minute)
+		}
+	}
+}
+
 func TestNightMoves(t *testing.T) {
 	f := household()
 	for _, size := range []hw.Size{hw.Dots128x64, hw.Dots128x32} {

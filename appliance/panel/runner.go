@@ -27,7 +27,11 @@ type Runner struct {
 	Hub   *events.Hub
 	Log   *slog.Logger // nil = discard
 	// Open opens the display; it is called again until it succeeds. nil = none.
-	Open   func() (hw.Display, error)
+	Open func() (hw.Display, error)
+	// Glows says that the display is a thing in a room: it burns in, and it
+	// shines at night, so it is dimmed, moved and switched off. A picture that
+	// is only looked at when somebody wants to see it stays as it is.
+	Glows  bool
 	LED    hw.LED
 	Button hw.Button
 	// Facts adds what the panel cannot know by itself: Host, Version, Queue,
@@ -175,7 +179,7 @@ func (r *Runner) loop(ctx context.Context, presses <-chan bool) {
 	watch := r.Hub.Watch(events.All)
 	defer watch.Close()
 	s := &session{Runner: r, gatherer: gatherer{r.Store, r.Facts, "/sys", "/proc"}}
-	s.director.button = r.Button != nil
+	s.director.button, s.director.still = r.Button != nil, !r.Glows
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

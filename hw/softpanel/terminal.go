@@ -27,9 +27,10 @@ type Terminal struct {
 	partial bool // the text above does not end with a line's end
 }
 
-// Sequences of ECMA-48: cursor up, and erase to the end of the page.
+// Sequences of ECMA-48: cursor to the line's begin (an interrupt key may have
+// been echoed there) and up, and erase to the end of the page.
 const (
-	upLines = "\x1b[%dA"
+	upLines = "\r\x1b[%dA"
 	erase   = "\x1b[J"
 )
 

@@ -16,6 +16,7 @@ type page struct {
 
 func (p *page) Write(b []byte) (int, error) {
 	for s := string(b); s != ""; {
+		s = strings.TrimPrefix(s, "\r")
 		if rest, ok := strings.CutPrefix(s, "\x1b["); ok {
 			end := strings.IndexAny(rest, "AJ")
 			if rest[end] == 'J' {
