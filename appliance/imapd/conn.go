@@ -384,7 +384,11 @@ func (c *conn) Close() error {
 
 // drop cuts the connection in the middle of a response that cannot be
 // completed.
-func (c *conn) drop() { c.raw.Close() }
+func (c *conn) drop() {
+	c.life.Lock()
+	defer c.life.Unlock()
+	c.raw.Close()
+}
 
 func (c *conn) LocalAddr() net.Addr  { return c.raw.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
