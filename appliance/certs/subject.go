@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"net"
 	"net/netip"
@@ -158,4 +159,25 @@ func hostName(s string) bool {
 		}
 	}
 	return true
+}
+
+// maxCommonName is the longest CommonName a certificate may have (RFC 5280
+// appendix A.1, ub-common-name).
+const maxCommonName = 64
+
+// distinguishedName names the box by its shortest name, which is the one people
+// use, and by localhost only when it has no other.
+// Programs go by the alternative names, but fetchmail 6.4 refuses a
+// certificate without a CommonName before it looks at them.
+func (s subject) distinguishedName() pkix.Name {
+	n := pkix.Name{Organization: []string{"Posthorn"}}
+	for _, name := range s.names {
+		if len(name) > maxCommonName {
+			continue
+		}
+		if n.CommonName == "" || n.CommonName == "localhost" || name != "localhost" && len(name) < len(n.CommonName) {
+			n.CommonName = name
+		}
+	}
+	return n
 }
