@@ -103,7 +103,8 @@ func badgerOptions(o Options, c class) badger.Options {
 		// Goroutines of backup streams, each of which holds a batch in memory.
 		WithNumGoroutines(1)
 	if o.Dir == "" {
-		b = b.WithInMemory(true)
+		// In memory there is no value log to put larger values into.
+		b = b.WithInMemory(true).WithValueThreshold(256 << 10)
 	}
 	return b
 }

@@ -557,3 +557,18 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+func TestInMemory(t *testing.T) {
+	s, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, inbox := newAccount(t, s, "alice")
+	body := noise(3 * chunkSize)
+	e := deliver(t, s, inbox, body)
+	if !bytes.Equal(readBody(t, s, inbox, e.UID), body) {
+		t.Error("the body differs")
+	}
+	verify(t, s)
+}
