@@ -101,8 +101,8 @@ func (w *wire) fillBody() error {
 		return nil
 	}
 	deadline := b.ends
-	if b.text.fault != sound {
-		deadline = time.Now().Add(w.limits.FaultPause)
+	if pause := time.Now().Add(w.limits.FaultPause); b.text.fault != sound && pause.Before(deadline) {
+		deadline = pause
 	}
 	if err := w.fill(deadline); err != nil {
 		if expired(err) {

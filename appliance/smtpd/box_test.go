@@ -299,16 +299,17 @@ func (b *box) mail(t testing.TB, account, mailbox string) []string {
 
 // client is a bare SMTP client: lines out, lines in.
 type client struct {
-	t    testing.TB
-	conn net.Conn
-	in   *lineReader
+	t        testing.TB
+	conn     net.Conn
+	in       *lineReader
+	patience time.Duration // for an answer
 }
 
 func (b *box) dial(t testing.TB, port string) *client {
 	t.Helper()
 	if b.pipe != nil {
 		conn := b.pipe.dial()
-		return &client{t: t, conn: conn, in: &lineReader{r: conn}}
+		return &client{t: t, conn: conn, in: &lineReader{r: conn}, patience: time.Hour}
 	}
 	port, clear := strings.CutSuffix(port, " clear")
 	conn, err := net.Dial("tcp", b.ports[port])
@@ -316,7 +317,7 @@ func (b *box) dial(t testing.TB, port string) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, conn: conn, in: &lineReader{r: conn}}
+	c := &client{t: t, conn: conn, in: &lineReader{r: conn}, patience: 30 * time.Second}
 	if port == "465" && !clear {
 		c.startTLS(b.tls)
 	}
@@ -346,7 +347,7 @@ func (c *client) raw(s string) {
 
 // line returns the next line without its end, "" at the end of the connection.
 func (c *client) line() string {
-	c.conn.SetReadDeadline(time.Now().Add(time.Hour)) // simulated, or never needed
+	c.conn.SetReadDeadline(time.Now().Add(c.patience))
 	s, err := c.in.line()
 	if err != nil && s == "" {
 		return ""

@@ -56,8 +56,8 @@ type Limits struct {
 }
 
 // DefaultLimits suit a household of 20 with 200 devices on a board with
-// 512 MB: a connection costs about 40 KB, with TLS 80 KB, while it takes a
-// body in up to 500 KB.
+// 512 MB: an idle connection costs about 40 KB, with TLS 55 KB, and up to
+// 500 KB more while it takes a body in.
 func DefaultLimits() Limits {
 	return Limits{
 		Connections:      100,

@@ -106,6 +106,32 @@ func TestSlowBurst(t *testing.T) {
 	})
 }
 
+// TestFaultyTrickle: a text that has to be refused does not come in for ever
+// either.
+func TestFaultyTrickle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox(t, boxOptions{pipe: true})
+		c := b.inData(t, "25", "alice@mailbox.local")
+		c.raw("Subject: x\n")
+		begun := time.Now()
+		var trickle sync.WaitGroup
+		defer trickle.Wait()
+		trickle.Go(func() {
+			for {
+				if _, err := io.WriteString(c.conn, "x"); err != nil {
+					return
+				}
+				time.Sleep(4 * time.Second)
+			}
+		})
+		c.expect("554 5.6.0 message refused: a LF without CR in its text")
+		if d := time.Since(begun); d > 4*time.Minute {
+			t.Errorf("it took %v", d)
+		}
+		b.deliver(t, "bob@mailbox.local")
+	})
+}
+
 // TestSilence: who says nothing is sent away, at the prompt, within a line,
 // within a login.
 func TestSilence(t *testing.T) {
