@@ -123,15 +123,6 @@ type Recipient struct {
 // that always works.
 func (o *Office) Name() string { return o.Hostname() + ".local" }
 
-// Domain is the domain new addresses of this box are made with: the owner's
-// first domain, or Name.
-func (o *Office) Domain(s store.Settings) string {
-	if len(s.Domains) > 0 {
-		return s.Domains[0]
-	}
-	return o.Name()
-}
-
 // Resolve answers RCPT: may a message with envelope e go to address? It
 // returns the recipient to put into e.Recipients. The errors are ErrAddress,
 // ErrNoSuchUser, ErrNotLocal, ErrAliasLoop, store.ErrQuota (no
