@@ -162,10 +162,13 @@ func (tx *Tx) PutAccount(a *Account) error {
 	return tx.setRecord(key(keyAccount, uint64(a.ID)), a)
 }
 
-// RemoveAccount removes an account with all its mail.
+// RemoveAccount removes an account with all its mail, also what waits to leave.
 func (tx *Tx) RemoveAccount(id AccountID) error {
 	a, err := tx.Account(id)
 	if err != nil {
+		return err
+	}
+	if err := tx.dropQueue(id); err != nil {
 		return err
 	}
 	boxes, err := tx.Mailboxes(id)

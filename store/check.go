@@ -39,7 +39,7 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 	// the committer's rules, so there are none in it.
 	err := s.View(func(tx *Tx) error {
 		c := &checker{Report: r, ctx: ctx, tx: tx, refs: make(map[MessageID]uint64)}
-		for _, step := range []func() error{c.accounts, c.strays, c.messages, c.leftovers} {
+		for _, step := range []func() error{c.accounts, c.strays, c.queue, c.messages, c.leftovers} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -220,6 +220,57 @@ func (c *checker) strays() error {
 	})
 }
 
+// queue verifies the queued messages, their order and the entries that show
+// them.
+func (c *checker) queue() error {
+	due, shown := 0, 0
+	keys, err := c.tx.collectKeys([]byte{keyQueued}, 0)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		id := QueuedID(binary.BigEndian.Uint64(k[1:]))
+		q, err := c.tx.Queued(id)
+		if err != nil {
+			if err := c.note(err, "queued message %d", id); err != nil {
+				return err
+			}
+			continue
+		}
+		c.refs[q.Message]++
+		if k := q.dueKey(); k != nil {
+			due++
+			if v, err := c.tx.get(k); err != nil || string(v) != string(q.dueValue()) {
+				c.add("queued message %d can't be found by its due time", id)
+			}
+		}
+		if q.Mailbox == 0 {
+			continue
+		}
+		shown++
+		if at, err := c.tx.QueuedAt(q.Mailbox, q.UID); err != nil || at.ID != id {
+			c.add("queued message %d can't be found by the entry that shows it", id)
+		}
+		if _, err := c.tx.Entry(q.Mailbox, q.UID); err != nil {
+			c.add("queued message %d is not in its sender's mailbox: %v", id, err)
+		}
+	}
+	for _, index := range []struct {
+		kind byte
+		want int
+		name string
+	}{{keyDue, due, "due times"}, {keyOutbox, shown, "entries of queued messages"}} {
+		keys, err := c.tx.collectKeys([]byte{index.kind}, 0)
+		if err != nil {
+			return err
+		}
+		if len(keys) != index.want {
+			c.add("%d %s are kept, %d belong to queued messages", len(keys), index.name, index.want)
+		}
+	}
+	return nil
+}
+
 func (c *checker) messages() error {
 	keys, err := c.tx.collectKeys([]byte{keyMessage}, 0)
 	if err != nil {
@@ -244,7 +295,7 @@ func (c *checker) messages() error {
 			return err
 		}
 		if c.refs[id] != refs {
-			c.add("message %d counts %d references, %d entries refer to it", id, refs, c.refs[id])
+			c.add("message %d counts %d references, %d entries and queued messages refer to it", id, refs, c.refs[id])
 		}
 		delete(c.refs, id)
 		if err := c.body(m); err != nil {
@@ -257,7 +308,7 @@ func (c *checker) messages() error {
 	}
 	sort.Ints(missing)
 	for _, id := range missing {
-		c.add("message %d is in a mailbox but not in the store", id)
+		c.add("message %d is in a mailbox or the queue but not in the store", id)
 	}
 	return nil
 }

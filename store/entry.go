@@ -278,10 +278,15 @@ func (tx *Tx) Move(from MailboxID, uid uint32, to MailboxID) (Entry, error) {
 	return moved, tx.Expunge(from, uid)
 }
 
-// Expunge takes a message out of a mailbox, for good.
+// Expunge takes a message out of a mailbox, for good. Where the entry shows a
+// message that waits to leave, that is withdrawn; it returns ErrSending when it
+// is too late for it.
 func (tx *Tx) Expunge(mb MailboxID, uid uint32) error {
 	e, err := tx.Entry(mb, uid)
 	if err != nil {
+		return err
+	}
+	if err := tx.withdraw(mb, uid); err != nil {
 		return err
 	}
 	m, err := tx.open(mb)

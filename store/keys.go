@@ -23,6 +23,9 @@ const (
 	keyChunk    = 'd' // blob, number       -> chunk
 	keyPending  = 'p' // blob               -> 1: being written
 	keyGarbage  = 'g' // blob               -> 1: to be swept
+	keyQueued   = 'q' // queued message     -> Queued
+	keyDue      = 'D' // time, queued       -> reverse path, domains
+	keyOutbox   = 'o' // mailbox, UID       -> queued message it shows
 	keyValue    = 'v' // name               -> octets of another package
 	keySettings = 'S' //                    -> Settings
 	keyFormat   = 'F' //                    -> version of this schema

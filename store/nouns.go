@@ -48,7 +48,17 @@ type Account struct {
 	TimeZone     string        // IANA name; empty = the box's
 	Language     string        // BCP 47 tag; empty = the box's
 	Created      time.Time
+
+	// Undo is how long mail to others can be called back: 0 = DefaultUndo,
+	// negative = not at all; at most MaxUndo.
+	Undo time.Duration `cbor:",omitempty"`
 }
+
+// The time in which mail can be called back.
+const (
+	DefaultUndo = 30 * time.Second
+	MaxUndo     = 10 * time.Minute
+)
 
 // AppPassword is a password for one device of an account.
 type AppPassword struct {

@@ -126,8 +126,8 @@ func (tx *Tx) renameInbox(acct AccountID, to string) error {
 }
 
 // DeleteMailbox removes a mailbox and its messages; those below it stay, and
-// so does the name on the list of subscriptions. INBOX can't be deleted
-// (ErrReserved).
+// so does the name on the list of subscriptions. INBOX can't be deleted, nor
+// can a mailbox that shows mail waiting to leave (ErrReserved).
 func (tx *Tx) DeleteMailbox(acct AccountID, name string) error {
 	name, err := CleanName(name)
 	if err != nil {
@@ -139,6 +139,11 @@ func (tx *Tx) DeleteMailbox(acct AccountID, name string) error {
 	}
 	if name == "INBOX" {
 		return fmt.Errorf("INBOX: %w", ErrReserved)
+	}
+	if waiting, err := tx.hasQueued(id); err != nil {
+		return err
+	} else if waiting {
+		return fmt.Errorf("mailbox %q holds mail that waits to be sent: %w", name, ErrReserved)
 	}
 	return tx.doom(id)
 }

@@ -17,7 +17,19 @@ type Settings struct {
 	MaxMessageSize int64    // octets of one message
 	TimeZone       string   // IANA name; empty = UTC
 	Language       string   // BCP 47 tag
+	Sending        Sending  // how mail leaves the box
 }
+
+// Sending is the road mail to other systems takes.
+type Sending string
+
+// The roads. Most homes need the first: their lines may not or can't deliver
+// mail themselves.
+const (
+	SendNone      Sending = ""          // mail stays on the box
+	SendSmarthost Sending = "smarthost" // through the mail server of a provider
+	SendDirect    Sending = "direct"    // to each domain's own mail server
+)
 
 // DefaultSettings are the settings of a new box.
 func DefaultSettings() Settings {
