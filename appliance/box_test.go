@@ -36,14 +36,18 @@ type testBox struct {
 
 // runBox starts a box in a directory, "" for a new one, and stops it at the
 // end of the test.
-func runBox(t *testing.T, data string) *testBox {
+func runBox(t *testing.T, data string, change ...func(*Config)) *testBox {
 	t.Helper()
 	if data == "" {
 		data = shortDir(t)
 	}
 	lines := new(Lines)
-	b, err := New(Config{Data: data, Bind: "127.0.0.1", Memory: 512 << 20, Version: "test",
-		Log: NewLog(io.Discard, false, 0, lines), Lines: lines})
+	config := Config{Data: data, Bind: "127.0.0.1", Memory: 512 << 20, Version: "test",
+		Log: NewLog(io.Discard, false, 0, lines), Lines: lines}
+	for _, c := range change {
+		c(&config)
+	}
+	b, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
