@@ -107,7 +107,7 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 		return s.answer("expunge", err)
 	}
 	if uids != nil {
-		marked = intersect(sel.resolve(*uids), marked)
+		marked = sel.resolve(*uids).And(marked)
 	}
 	for batch := range batches(marked, updateBatch) {
 		err := s.server.Store.Update(func(tx *store.Tx) error { return expungeMarked(tx, sel.mailbox, batch) })
@@ -128,7 +128,7 @@ func (s *session) marked(sel *selected) (marked *store.UIDSet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return intersect(marked, sel.uids), nil
+	return marked.And(sel.uids), nil
 }
 
 // expungeMarked removes those messages that are still there and still marked.
@@ -159,15 +159,4 @@ func (s *session) sayGone(sel *selected, say func(seq uint32) error) error {
 		}
 	}
 	return nil
-}
-
-// intersect returns what is in both sets.
-func intersect(a, b *store.UIDSet) *store.UIDSet {
-	out := store.NewUIDSet()
-	for u := range a.All() {
-		if b.Contains(u) {
-			out.Add(u)
-		}
-	}
-	return out
 }

@@ -19,8 +19,8 @@ import (
 //	# text      for the reader
 //
 // In client lines \xNN is a byte, {pad N} stands for N letters, and {next N} for
-// {size}, the size of the next N lines as a literal. A client connects when it
-// is first named.
+// {size}, the size of the next N lines as a literal; {all N} counts the end of the
+// last of them too. A client connects when it is first named.
 func TestDialogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.dialog")
 	if err != nil || len(files) == 0 {
@@ -80,7 +80,7 @@ func playDialog(t *testing.T, b *box, script string) {
 
 var (
 	escapedByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
-	next        = regexp.MustCompile(`\{next (\d+)(\+?)\}`)
+	next        = regexp.MustCompile(`\{(?:next|all) (\d+)(\+?)\}`)
 	padding     = regexp.MustCompile(`\{pad (\d+)\}`)
 )
 
@@ -100,9 +100,12 @@ func unescape(s string) string {
 // sized puts the size of the lines that follow in the place of {next N}.
 func sized(text string, lines []string) string {
 	return next.ReplaceAllStringFunc(text, func(m string) string {
-		var n int
-		fmt.Sscanf(m, "{next %d", &n)
-		size := -2 // the last line's end is that of the command
+		var what string
+		var n, size int
+		fmt.Sscanf(m, "{%s %d", &what, &n)
+		if what == "next" {
+			size = -2 // the last line's end is that of the command
+		}
 		for _, line := range lines {
 			if c := dialogLine.FindStringSubmatch(line); c != nil && c[1]+c[3] == "C:" && n > 0 {
 				size += len(unescape(c[4])) + 2

@@ -94,15 +94,15 @@ func (q *query) narrow(tx *store.Tx, c *criterion, among *store.UIDSet) (*store.
 	case opNone:
 		return store.NewUIDSet(), true, nil
 	case opNumbers:
-		return intersect(q.view.pick(c.spans, c.uids), among), true, nil
+		return q.view.pick(c.spans, c.uids).And(among), true, nil
 	case opSaved:
-		return intersect(q.saved, among), true, nil
+		return q.saved.And(among), true, nil
 	case opFlag:
 		marked, err := tx.Marked(q.view.mailbox, c.flag)
 		if err != nil {
 			return nil, false, err
 		}
-		return intersect(marked, among), true, nil
+		return marked.And(among), true, nil
 	case opAnd:
 		all := true
 		for i := range c.kids {
@@ -120,7 +120,7 @@ func (q *query) narrow(tx *store.Tx, c *criterion, among *store.UIDSet) (*store.
 		if err != nil || !exact {
 			return among, false, err
 		}
-		return subtract(among, some), true, nil
+		return among.AndNot(some), true, nil
 	}
 	return among, false, nil
 }
@@ -133,20 +133,7 @@ func (q *query) narrowOr(tx *store.Tx, c *criterion, among *store.UIDSet) (*stor
 			return nil, false, err
 		}
 		all = all && exact
-		for u := range some.All() {
-			either.Add(u)
-		}
+		either = either.Or(some)
 	}
 	return either, all, nil
-}
-
-// subtract returns what is in a and not in b.
-func subtract(a, b *store.UIDSet) *store.UIDSet {
-	out := store.NewUIDSet()
-	for u := range a.All() {
-		if !b.Contains(u) {
-			out.Add(u)
-		}
-	}
-	return out
 }

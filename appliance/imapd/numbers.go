@@ -42,15 +42,10 @@ func (sel *selected) resolve(set imap.NumSet) *store.UIDSet {
 // result is the "$" of RFC 5182: the last result that was saved, without the
 // messages that have gone since.
 func (sel *selected) result() *store.UIDSet {
-	out := store.NewUIDSet()
-	if sel.saved != nil {
-		for u := range sel.saved.All() {
-			if sel.uids.Contains(u) {
-				out.Add(u)
-			}
-		}
+	if sel.saved == nil {
+		return store.NewUIDSet()
 	}
-	return out
+	return sel.saved.And(sel.uids)
 }
 
 // pick returns the messages in the spans.

@@ -52,7 +52,7 @@ func (s *session) Search(kind imapserver.NumKind, _ *imap.SearchCriteria, option
 	if want.has("SAVE") {
 		sel.saved = savedOf(want, found)
 	}
-	return sel.results(kind, found), nil
+	return sel.results(kind, found, options.ReturnAll), nil
 }
 
 // savedOf is what "$" becomes, RFC 5182 section 2.1: with MIN or MAX and
@@ -71,14 +71,19 @@ func savedOf(want *search, found *store.UIDSet) *store.UIDSet {
 	return saved
 }
 
-// results numbers what was found as the client asked for.
-func (sel *selected) results(kind imapserver.NumKind, found *store.UIDSet) *imap.SearchData {
+// results numbers what was found as the client asked for, each message only if
+// it wants all.
+func (sel *selected) results(kind imapserver.NumKind, found *store.UIDSet, all bool) *imap.SearchData {
 	data := &imap.SearchData{Min: found.Min(), Max: found.Max(), Count: uint32(found.Len())}
+	listed := found
+	if !all {
+		listed = store.NewUIDSet()
+	}
 	if kind == imapserver.NumKindUID {
-		data.All = toUIDSet(found)
+		data.All = toUIDSet(listed)
 		return data
 	}
-	data.All = sel.toSeqSet(found)
+	data.All = sel.toSeqSet(listed)
 	data.Min, data.Max = uint32(sel.uids.Seq(data.Min)), uint32(sel.uids.Seq(data.Max))
 	return data
 }

@@ -109,19 +109,7 @@ func (v *view) reread(tx *store.Tx, c store.Changes) error {
 	if err != nil {
 		return fmt.Errorf("read the mailbox anew: %w", err)
 	}
-	v.told()
-	for uid := range v.uids.All() {
-		if now.Contains(uid) {
-			v.changed.Add(uid)
-		} else {
-			v.gone.Add(uid)
-		}
-	}
-	for uid := range now.All() {
-		if !v.uids.Contains(uid) {
-			v.fresh.Add(uid)
-		}
-	}
+	v.gone, v.fresh, v.changed = v.uids.AndNot(now), now.AndNot(v.uids), v.uids.And(now)
 	v.modSeq, v.uidNext = c.ModSeq, c.UIDNext
 	return nil
 }
@@ -138,9 +126,7 @@ func (v *view) takeGone() []uint32 {
 			seqs = append(seqs, uint32(n))
 		}
 	}
-	for uid := range v.gone.All() {
-		v.uids.Remove(uid)
-	}
+	v.uids = v.uids.AndNot(v.gone)
 	slices.Reverse(seqs)
 	v.gone = store.NewUIDSet()
 	return seqs
@@ -151,9 +137,7 @@ func (v *view) takeFresh() bool {
 	if v.fresh.Len() == 0 {
 		return false
 	}
-	for uid := range v.fresh.All() {
-		v.uids.Add(uid)
-	}
+	v.uids = v.uids.Or(v.fresh)
 	v.fresh = store.NewUIDSet()
 	return true
 }
