@@ -38,10 +38,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"posthorn/appliance/certs"
 	"posthorn/appliance/control"
+	"posthorn/appliance/discovery"
 	"posthorn/appliance/events"
 	"posthorn/appliance/imapd"
 	"posthorn/appliance/listen"
@@ -75,6 +77,8 @@ type Config struct {
 	Memory int64
 	// Version is told to those who ask.
 	Version string
+	// NoMDNS keeps the box from announcing itself on the network.
+	NoMDNS bool
 	// Hardware is what hangs on the board.
 	Hardware Hardware
 	// Log gets what happens; nil discards.
@@ -101,7 +105,12 @@ type Box struct {
 	health  health
 	metrics *metrics
 	panel   *panel.Runner
-	glass   func() softpanel.Glass // of a display made of software; nil without
+
+	responder *discovery.Responder
+	announced atomic.Pointer[string] // the host name last won; "" for none
+	renamed   chan struct{}          // the responder's state changed
+	moved     chan struct{}          // names or addresses may have changed
+	glass     func() softpanel.Glass // of a display made of software; nil without
 }
 
 // New binds the ports, opens the store and makes the servers. The error names
@@ -114,7 +123,7 @@ func New(c Config) (_ *Box, err error) {
 	if c.Hostname == "" {
 		c.Hostname = DefaultHostname
 	}
-	b := &Box{config: c, log: c.Log, started: time.Now()}
+	b := &Box{config: c, log: c.Log, started: time.Now(), renamed: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			b.Close()
@@ -138,19 +147,25 @@ func New(c Config) (_ *Box, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open certificates: %w", err)
 	}
-	b.wire()
+	b.responder = b.newResponder()
+	if err := b.wire(); err != nil {
+		return nil, err
+	}
 	b.panel = b.newPanel(detect.Host())
 	b.socket, err = listenControl(filepath.Join(c.Data, control.SocketName))
 	return b, err
 }
 
 // wire makes the servers and gives each port the one that serves it.
-func (b *Box) wire() {
+func (b *Box) wire() error {
+	pages, err := b.pages()
+	if err != nil {
+		return err
+	}
 	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
 	// what it is given, and mail programs are no HTTP/2 clients.
 	tls := b.certs.Config
-	hostname := func() string { return b.config.Hostname }
-	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: hostname}
+	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
 		Lines: b.config.Lines.Last, Screen: b.Screen}
@@ -158,7 +173,7 @@ func (b *Box) wire() {
 	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log}
 	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,
 		Hostname: b.office.Name}
-	web := &webServer{handler: b.pages(), tls: tls(), log: b.log,
+	web := &webServer{handler: pages, tls: tls(), log: b.log,
 		limiter: listen.Limiter{Total: maxWebConns, PerAddress: maxWebPerAddr}}
 	for name, serve := range map[string]func(context.Context, net.Listener) error{
 		"smtp":        smtp.Serve,
@@ -173,6 +188,7 @@ func (b *Box) wire() {
 	} {
 		b.service(name).serve = serve
 	}
+	return nil
 }
 
 // committed is told of each commit of the store.
@@ -183,7 +199,10 @@ func (b *Box) committed(c store.Commit) {
 
 // domains are the mail domains of the box.
 func (b *Box) domains() []string {
-	own := b.config.Hostname + ".local"
+	own := []string{b.config.Hostname + ".local"}
+	if name := b.hostname(); name != b.config.Hostname {
+		own = append(own, name+".local")
+	}
 	var set store.Settings
 	err := b.store.View(func(tx *store.Tx) (err error) {
 		set, err = tx.Settings()
@@ -191,9 +210,9 @@ func (b *Box) domains() []string {
 	})
 	if err != nil {
 		b.log.Error("settings can't be read", "error", err)
-		return []string{own}
+		return own
 	}
-	return append([]string{own}, set.Domains...)
+	return append(own, set.Domains...)
 }
 
 // Close closes what New opened. Run does it too.
@@ -230,6 +249,7 @@ func (b *Box) describe(st *control.Status) {
 	if !st.ClockSet {
 		st.Problems = append(st.Problems, "the clock is not set: dates of new mail may be wrong until the network tells the time")
 	}
+	b.describeNetwork(st)
 	if err := b.health.last(); err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}
@@ -237,12 +257,10 @@ func (b *Box) describe(st *control.Status) {
 
 // pages is everything the HTTP ports serve. Each further page or document is
 // mounted here.
-func (b *Box) pages() http.Handler {
+func (b *Box) pages() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", b.serveHealth)
 	mux.Handle("GET /screen.png", homeOnly(http.HandlerFunc(b.serveScreen)))
 	mux.Handle("GET /metrics", homeOnly(b.metrics.handler()))
-	mux.HandleFunc("GET /ca.crt", b.serveAuthority(b.certs.CADER, "application/x-x509-ca-cert"))
-	mux.HandleFunc("GET /ca.pem", b.serveAuthority(b.certs.CAPEM, "application/x-pem-file"))
-	return mux
+	return b.serveSetup(mux)
 }

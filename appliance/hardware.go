@@ -116,7 +116,7 @@ func (b *Box) drawTerminal(last <-chan struct{}) {
 
 // facts adds to what is shown what only the box knows.
 func (b *Box) facts(f *panel.Face) {
-	f.Host = b.config.Hostname + ".local"
+	f.Host = b.hostname() + ".local"
 	f.Version = b.config.Version
 	f.ClockSet = b.clock.Set()
 	f.Certificate = b.certs.Until()

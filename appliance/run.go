@@ -75,6 +75,9 @@ func (b *Box) stages() []*stage {
 	for _, p := range []part{{"certificates", b.certs.Run}, {"names", b.keepNames}, {"clock", b.clock.run}, {"expiry", b.keepExpiry}} {
 		upkeep.parts = append(upkeep.parts, b.retried(p))
 	}
+	if !b.mute() {
+		upkeep.parts = append(upkeep.parts, b.retried(part{"announcement", b.announce}))
+	}
 	control := &stage{name: "control", parts: []part{{"control", b.serveControl}}}
 	web, mail := &stage{name: "web"}, &stage{name: "mail"}
 	for _, s := range b.services {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"posthorn/appliance/events"
@@ -62,6 +63,7 @@ func (b *Box) keepNames(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-watcher.C():
+		case <-b.moved:
 		case <-time.After(namesEvery):
 		}
 	}
@@ -73,7 +75,9 @@ func (b *Box) names() []string {
 	var names []string
 	for _, d := range b.domains() {
 		names = append(names, d)
-		if d != b.config.Hostname+".local" {
+		if strings.HasSuffix(d, ".local") {
+			names = append(names, "autoconfig."+d)
+		} else {
 			for _, host := range []string{"mail", "imap", "smtp", "pop", "autoconfig", "autodiscover"} {
 				names = append(names, host+"."+d)
 			}

@@ -62,13 +62,3 @@ func homeOnly(h http.Handler) http.Handler {
 		h.ServeHTTP(w, r)
 	})
 }
-
-// serveAuthority serves the certificate of the box's authority, which a device
-// installs to trust the box.
-func (b *Box) serveAuthority(cert func() []byte, contentType string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Content-Disposition", `attachment; filename="`+b.config.Hostname+r.URL.Path[len("/ca"):]+`"`)
-		w.Write(cert())
-	}
-}

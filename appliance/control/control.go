@@ -132,20 +132,31 @@ type Service struct {
 
 // Status is how a box fares.
 type Status struct {
-	Version   string    `json:"version"`
-	Running   bool      `json:"running"`
-	Since     time.Time `json:"since,omitzero"`
-	Hostname  string    `json:"hostname,omitempty"`
-	Domains   []string  `json:"domains"`
-	ClockSet  bool      `json:"clock_set"`
-	Services  []Service `json:"services,omitempty"`
-	Authority string    `json:"authority,omitempty"` // SHA-256 fingerprint of the box's own certificate authority
-	Accounts  int       `json:"accounts"`
-	Messages  int64     `json:"messages"`
-	Bytes     int64     `json:"bytes"`
-	Disk      Disk      `json:"disk"`
+	Version   string     `json:"version"`
+	Running   bool       `json:"running"`
+	Since     time.Time  `json:"since,omitzero"`
+	Hostname  string     `json:"hostname,omitempty"`
+	Domains   []string   `json:"domains"`
+	ClockSet  bool       `json:"clock_set"`
+	Services  []Service  `json:"services,omitempty"`
+	Announced *Announced `json:"announced,omitempty"`
+	Authority string     `json:"authority,omitempty"` // SHA-256 fingerprint of the box's own certificate authority
+	Accounts  int        `json:"accounts"`
+	Messages  int64      `json:"messages"`
+	Bytes     int64      `json:"bytes"`
+	Disk      Disk       `json:"disk"`
 	// Problems are sentences about what the owner should look at.
 	Problems []string `json:"problems"`
+}
+
+// Announced is how a running box is found on the home network; absent if it
+// is told not to announce itself.
+type Announced struct {
+	Name      string   `json:"name"`      // with .local
+	Claimed   bool     `json:"claimed"`   // the name is the box's; else it is still asked for
+	Services  string   `json:"services"`  // what the services are called
+	Types     []string `json:"types"`     // "_imaps._tcp:993"
+	Addresses []string `json:"addresses"` // "192.168.7.20 (eth0)"
 }
 
 // Disk is the room a store has, in octets.

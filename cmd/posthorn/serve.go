@@ -27,6 +27,7 @@ type boardFlags struct {
 	PortOffset int    `toml:"port-offset"`
 	Hostname   string `toml:"hostname"`
 	Memory     string `toml:"memory"`
+	NoMDNS     bool   `toml:"no-mdns"`
 	LogFormat  string `toml:"log-format"`
 	LogLevel   string `toml:"log-level"`
 	hardwareFlags
@@ -38,6 +39,7 @@ func (b *boardFlags) define(fs *flag.FlagSet) {
 	fs.IntVar(&b.PortOffset, "port-offset", b.PortOffset, "`N` added to every port; 2000 needs no root")
 	fs.StringVar(&b.Hostname, "hostname", b.Hostname, "`NAME` announced as NAME.local; the default mail domain")
 	fs.StringVar(&b.Memory, "memory", b.Memory, "`SIZE` of memory to live in, such as 512M, instead of the board's")
+	fs.BoolVar(&b.NoMDNS, "no-mdns", b.NoMDNS, "do not announce the box on the network")
 	b.hardwareFlags.define(fs)
 	fs.StringVar(&b.LogFormat, "log-format", b.LogFormat, "text or json")
 	fs.StringVar(&b.LogLevel, "log-level", b.LogLevel, "debug, info, warn or error")
@@ -89,7 +91,7 @@ func readConfig(file string, b *boardFlags) error {
 
 // config checks the flags.
 func (b *boardFlags) config(e *env) (appliance.Config, error) {
-	c := appliance.Config{Data: b.Data, Bind: b.Bind, Hostname: b.Hostname, Version: version, Lines: new(appliance.Lines)}
+	c := appliance.Config{Data: b.Data, Bind: b.Bind, Hostname: b.Hostname, NoMDNS: b.NoMDNS, Version: version, Lines: new(appliance.Lines)}
 	if b.Bind != "" {
 		if _, err := netip.ParseAddr(b.Bind); err != nil {
 			return c, usagef("--bind %s is no IP address", b.Bind)

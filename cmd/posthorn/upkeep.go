@@ -61,6 +61,14 @@ func (e *env) printStatus(st control.Status) {
 	for _, s := range st.Services {
 		fmt.Fprintf(w, "%s\t%s, %d connections now, %d since the start\n", s.Name, s.Address, s.Open, s.Total)
 	}
+	if a := st.Announced; a != nil {
+		on := "no network"
+		if a.Claimed {
+			on = strings.Join(a.Addresses, ", ")
+		}
+		fmt.Fprintf(w, "announced\t%s on %s\n", a.Name, on)
+		fmt.Fprintf(w, "\t“%s”: %s\n", a.Services, strings.Join(a.Types, " "))
+	}
 	if st.Authority != "" {
 		fmt.Fprintf(w, "certificate\t%s\n", st.Authority)
 	}
