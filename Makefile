@@ -24,12 +24,16 @@ build:
 run: build
 	build/posthorn serve --data data --port-offset 2000
 
+cross: dist/posthorn-linux-amd64 dist/posthorn-linux-arm64 dist/posthorn-linux-armv7 dist/posthorn-linux-armv6
+
+# Go knows what has changed; make does not.
+.PHONY: FORCE
+dist/posthorn-linux-amd64 dist/posthorn-linux-arm64: dist/posthorn-linux-%: FORCE
+	GOOS=linux GOARCH=$* go build $(FLAGS) -o $@ $(PROGRAM)
+
 # 32-bit programs take a mended allocator along; scripts/patch-ristretto says why.
-cross: build/32bit/go.mod
-	GOOS=linux GOARCH=amd64       go build $(FLAGS) -o dist/posthorn-linux-amd64 $(PROGRAM)
-	GOOS=linux GOARCH=arm64       go build $(FLAGS) -o dist/posthorn-linux-arm64 $(PROGRAM)
-	GOOS=linux GOARCH=arm GOARM=7 go build -modfile=build/32bit/go.mod $(FLAGS) -o dist/posthorn-linux-armv7 $(PROGRAM)
-	GOOS=linux GOARCH=arm GOARM=6 go build -modfile=build/32bit/go.mod $(FLAGS) -o dist/posthorn-linux-armv6 $(PROGRAM)
+dist/posthorn-linux-armv6 dist/posthorn-linux-armv7: dist/posthorn-linux-armv%: build/32bit/go.mod FORCE
+	GOOS=linux GOARCH=arm GOARM=$* go build -modfile=build/32bit/go.mod $(FLAGS) -o $@ $(PROGRAM)
 
 build/32bit/go.mod: go.mod go.sum scripts/patch-ristretto
 	scripts/patch-ristretto build/32bit

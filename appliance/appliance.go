@@ -57,8 +57,11 @@ import (
 	"posthorn/store"
 )
 
-// DefaultHostname is the name of a box that was given none.
-const DefaultHostname = "mailbox"
+// What a box and its command line take when they are not told.
+const (
+	DefaultHostname = "mailbox"
+	DefaultData     = "data" // directory
+)
 
 // Config is what a box is told at its start: facts of the board. The owner's
 // choices are in the store.

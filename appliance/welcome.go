@@ -26,7 +26,11 @@ func (b *Box) Welcome(command string) string {
 	fmt.Fprintf(&out, "  certificate   http://%s/ca.crt\n", hostPort(host, port("http"), 80))
 	fmt.Fprintf(&out, "                %s\n", b.certs.Fingerprint())
 	if b.empty() {
-		fmt.Fprintf(&out, "\nThere is no account yet. Make the first one, in a second terminal:\n\n  %s account add NAME --data %s\n", command, b.config.Data)
+		data := ""
+		if b.config.Data != DefaultData {
+			data = " --data " + b.config.Data
+		}
+		fmt.Fprintf(&out, "\nThere is no account yet. Make the first one, in a second terminal:\n\n  %s account add NAME%s\n", command, data)
 	}
 	return out.String() + "\n"
 }
@@ -45,13 +49,20 @@ func (b *Box) host() string {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1}).String()
 }
 
-// domain is the domain of new addresses.
+// domain is the domain of new addresses: the owner's first, or the box's own.
 func (b *Box) domain() string {
-	all := b.domains()
-	if len(all) > 1 {
-		return all[1] // the owner's first
+	var set store.Settings
+	err := b.store.View(func(tx *store.Tx) (err error) {
+		set, err = tx.Settings()
+		return err
+	})
+	if err != nil {
+		b.log.Error("settings can't be read", "error", err)
 	}
-	return all[0]
+	if len(set.Domains) > 0 {
+		return set.Domains[0]
+	}
+	return b.hostname() + ".local"
 }
 
 func (b *Box) empty() bool {

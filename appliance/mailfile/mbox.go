@@ -151,7 +151,6 @@ type mboxReader struct {
 	mid     bool   // the last segment did not end its line
 	blank   []byte // an empty line that may belong to the next From_ line
 	rest    []byte // of the current segment
-	eof     bool
 }
 
 // next returns the next message, or nil for one that its mail program had

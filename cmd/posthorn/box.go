@@ -13,12 +13,13 @@ import (
 
 	"golang.org/x/term"
 
+	"posthorn/appliance"
 	"posthorn/appliance/control"
 )
 
 // withBox reads a command's flags, --data among them, and gives it the box.
 func (e *env) withBox(fs *flag.FlagSet, args []string, least, most int, create bool, do func(*control.Client, []string) error) (err error) {
-	data := fs.String("data", "data", "`DIR` the mail is kept in")
+	data := fs.String("data", appliance.DefaultData, "`DIR` the mail is kept in")
 	plain, err := e.parse(fs, args, least, most)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (b *boardFlags) define(fs *flag.FlagSet) {
 }
 
 func serve(ctx context.Context, e *env, args []string) error {
-	board := boardFlags{Data: "data", Hostname: appliance.DefaultHostname, LogFormat: "text", LogLevel: "info"}
+	board := boardFlags{Data: appliance.DefaultData, Hostname: appliance.DefaultHostname, LogFormat: "text", LogLevel: "info"}
 	// The file must be known before the flags it gives defaults to.
 	var file string
 	first := e.flags()

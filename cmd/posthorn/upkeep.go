@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"posthorn/appliance"
 	"posthorn/appliance/control"
 )
 
@@ -157,7 +158,7 @@ const maxIncrements = 1000
 
 func restore(ctx context.Context, e *env, args []string) error {
 	fs := e.flags()
-	data := fs.String("data", "data", "`DIR` to fill; it must hold no mail yet")
+	data := fs.String("data", appliance.DefaultData, "`DIR` to fill; it must hold no mail yet")
 	files, err := e.parse(fs, args, 1, maxIncrements)
 	if err != nil {
 		return err
