@@ -53,7 +53,7 @@ func (m *mirror) say(command string, numbers bool) {
 		}
 	}
 	if i := slices.Index(m.uids, ""); i >= 0 && !numbers {
-		m.say(fmt.Sprintf("FETCH %d:* FLAGS", i+1), true)
+		m.say(fmt.Sprintf("FETCH %d:* (UID FLAGS)", i+1), true)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestManyDevices(t *testing.T) {
 				// What it asks for is what it then believes.
 				m.say("NOOP", false)
 				m.say(command, true)
-				m.say("FETCH 1:* FLAGS", true)
+				m.say("FETCH 1:* (UID FLAGS)", true)
 				continue
 			}
 			m.say(command, true)
@@ -96,7 +96,7 @@ func TestManyDevices(t *testing.T) {
 		case 6:
 			m.say("EXPUNGE", false)
 		case 7:
-			m.say("FETCH "+some+" (FLAGS)", true)
+			m.say("FETCH "+some+" (UID FLAGS)", true)
 		case 8:
 			m.say("COPY "+some+" INBOX", false)
 		case 9:

@@ -168,8 +168,10 @@ func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, i
 		}
 	}
 	m := w.CreateMessage(uint32(sel.uids.Seq(it.UID)))
-	defer m.Close()           // or the library waits for it for ever
-	m.WriteUID(uid(it.Entry)) // always allowed, and what every client goes by
+	defer m.Close() // or the library waits for it for ever
+	if p.UID {
+		m.WriteUID(uid(it.Entry))
+	}
 	if p.Flags || it.flags {
 		m.WriteFlags(fromFlags(it.Flags, it.Keywords))
 	}

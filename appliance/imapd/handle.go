@@ -114,7 +114,7 @@ func (c *conn) identify(cmd *command) {
 		c.log.Info("imap client", "name", printable(fields["name"], 60), "version", printable(fields["version"], 60),
 			"os", printable(fields["os"], 60))
 	}
-	c.reply("* ID (\"name\" \"Posthorn\" \"version\" %s)\r\n%s OK nice to meet you\r\n", quotedString(c.server.version()), cmd.tag)
+	c.reply("* ID (\"name\" \"Posthorn\" \"version\" %s)\r\n%s OK nice to meet you\r\n", quotedString(c.server.Version), cmd.tag)
 }
 
 // readID reads NIL or the list of fields; values may be NIL.

@@ -116,25 +116,26 @@ func (c *conn) readLiteral(cmd *command, lit *literal) (*refusal, error) {
 // end, which hold the tag and the header of a literal.
 func (c *conn) readLine(limit int) (line []byte, over bool, err error) {
 	const start, end = 2 * maxTag, 64
-	skipped := 0
-	for {
+	var tail []byte
+	for skipped := 0; ; {
 		part, err := c.fetchLine()
 		switch {
-		case !over && len(line)+len(part) <= limit+2:
-			line = append(line, part...)
-		case !over:
+		case over:
+			tail = append(tail, part...)
+		case len(line)+len(part) > limit+len("\r\n"):
 			over = true
 			line = append(line, part...)
-			line = append(line[:min(start, len(line)):min(start, len(line))], line[max(min(start, len(line)), len(line)-end):]...)
+			tail = bytes.Clone(line[min(start, len(line)):])
+			line = line[:min(start, len(line))]
 		default:
-			last := append(line[start:], part...)
-			line = append(line[:start:start], last[max(0, len(last)-end):]...)
+			line = append(line, part...)
 		}
-		if skipped += len(part); skipped > limit+maxSkip {
+		tail = tail[max(0, len(tail)-end):]
+		if skipped += len(part); skipped > maxCommand+maxSkip {
 			return nil, over, c.leave("TOOBIG", "a line of more than a megabyte is no command")
 		}
 		if err == nil {
-			return bytes.TrimRight(line, "\r\n "), over, nil
+			return bytes.TrimRight(append(line, tail...), "\r\n "), over, nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, over, err

@@ -240,8 +240,6 @@ func (s *Server) engine() *imapserver.Server {
 	})
 }
 
-func (s *Server) version() string { return s.Version }
-
 // handshake makes TLS of a connection, within its time. A client that speaks
 // in the clear is told so.
 func handshake(raw net.Conn, config *tls.Config) (net.Conn, error) {
