@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -55,7 +56,7 @@ func (c *codec) pack(raw []byte, compress bool) (v []byte, paid bool) {
 	if compress {
 		if v = c.enc.EncodeAll(raw, head); len(v)-len(head) <= len(raw)-len(raw)/8 {
 			v[0] = chunkZstd
-			return v, true
+			return bytes.Clone(v), true // without the room the plain form would take
 		}
 	}
 	return append(head, raw...), false

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -571,4 +572,37 @@ func TestInMemory(t *testing.T) {
 		t.Error("the body differs")
 	}
 	verify(t, s)
+}
+
+// A body that compresses well must not be held in the room it had before.
+func TestWriterMemory(t *testing.T) {
+	s := openTest(t, Options{})
+	_, inbox := newAccount(t, s, "alice")
+	for name, line := range map[string][]byte{
+		"zeroes": make([]byte, 64<<10), "noise": noise(64 << 10),
+		"text": bytes.Repeat([]byte("the same line again and again\r\n"), 2000),
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		w := s.NewBlob()
+		for range 48 << 20 / len(line) {
+			if _, err := w.Write(line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > 2<<20 {
+			t.Errorf("a writer of 48 MB of %s holds %d KB", name, held>>10)
+		}
+		update(t, s, func(tx *Tx) error {
+			id, err := tx.PutMessage(w, time.Now(), []byte("meta"))
+			if err != nil {
+				return err
+			}
+			_, err = tx.Append(inbox, id, 0, nil)
+			return err
+		})
+	}
 }
