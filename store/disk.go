@@ -129,6 +129,9 @@ func (d *disk) dropBallast() {
 // diskUsage is how many octets of disk the store's files take, which is less
 // than their sizes: they have holes.
 func (s *Store) diskUsage() int64 {
+	if s.opts.Dir == "" {
+		return 0
+	}
 	files, _ := os.ReadDir(s.opts.Dir)
 	var sum int64
 	for _, f := range files {

@@ -224,7 +224,7 @@ type Health struct {
 	Free    int64 // octets free on the disk; 0 in memory
 	Total   int64 // octets of the disk
 	Reserve int64 // octets kept free
-	Used    int64 // octets of the store's files, to the last minute
+	Used    int64 // octets of disk the store's files take; 0 in memory
 	Full    bool  // nothing can be added
 	Corrupt int64 // damaged records met since the store was opened
 	Err     error // the last write that failed, nil if none did
@@ -234,7 +234,7 @@ type Health struct {
 func (s *Store) Health() Health {
 	s.disk.look()
 	h := Health{Free: s.disk.free.Load(), Total: s.disk.total.Load(), Reserve: s.disk.reserve,
-		Used: s.size(), Full: s.Full(), Corrupt: s.corrupt.Load()}
+		Used: s.diskUsage(), Full: s.Full(), Corrupt: s.corrupt.Load()}
 	if e := s.lastError.Load(); e != nil {
 		h.Err = *e
 	}
