@@ -6,7 +6,7 @@ import "time"
 // or a BYE that names it.
 const (
 	// DefaultMaxConns is how many connections are open at once over all
-	// addresses and both ports. One in IDLE costs about 50 KB with TLS.
+	// addresses and both ports. One in IDLE costs about 100 KB with TLS.
 	DefaultMaxConns = 200
 	// DefaultMaxConnsPerAddress is how many of them one address may hold (an
 	// IPv6 /64 network counts as one address). A mail program opens up to five

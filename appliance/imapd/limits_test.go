@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,21 @@ import (
 
 // pipes is a listener of pipes from this machine.
 type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
+	conns  chan net.Conn
+	done   chan struct{}
+	writes atomic.Int64
 }
 
-type pipeEnd struct{ net.Conn }
+// pipeEnd is the server's end of a pipe; it counts what is written at a time.
+type pipeEnd struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (p pipeEnd) Write(b []byte) (int, error) {
+	p.writes.Add(1)
+	return p.Conn.Write(b)
+}
 
 func (pipeEnd) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
@@ -45,7 +56,7 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)
 
 func (p *pipes) dial() net.Conn {
 	client, server := net.Pipe()
-	p.conns <- pipeEnd{server}
+	p.conns <- pipeEnd{server, &p.writes}
 	return client
 }
 
@@ -179,11 +190,11 @@ func TestIdleForHours(t *testing.T) {
 	})
 }
 
-// TestSlowReader: somebody who takes an hour for a message gets it whole; the
+// TestSlowReader: somebody who takes a quarter of an hour gets it whole; the
 // library alone gives five minutes.
 func TestSlowReader(t *testing.T) {
 	inTime(t, func(t *testing.T, b *box, clear, _ *pipes) {
-		const size = 4 << 20
+		const size = 1 << 20
 		b.put("INBOX", "\r\n"+strings.Repeat("0123456789abcde\n", size/16))
 		c := b.patient(clear)
 		c.ok(`LOGIN alice "` + password + `"`)
@@ -200,7 +211,7 @@ func TestSlowReader(t *testing.T) {
 			}
 			got += n
 		}
-		between(t, "slow reader done", time.Since(start), 40*time.Minute, 2*time.Hour)
+		between(t, "slow reader done", time.Since(start), 10*time.Minute, time.Hour)
 		c.until("f")
 	})
 }
@@ -283,4 +294,56 @@ func TestStop(t *testing.T) {
 		}
 		synctest.Wait()
 	})
+}
+
+// TestGathering: a thousand response lines are a few packets.
+func TestGathering(t *testing.T) {
+	inTime(t, func(t *testing.T, b *box, clear, _ *pipes) {
+		b.fill(1000)
+		c := b.patient(clear)
+		c.ok(`LOGIN alice "` + password + `"`)
+		c.ok("SELECT INBOX")
+		before := clear.writes.Load()
+		lines := c.ok("FETCH 1:* FLAGS")
+		size := len(strings.Join(lines, "\r\n"))
+		if n := clear.writes.Load() - before; len(lines) != 1000 || n > int64(size/gather+2) {
+			t.Errorf("%d lines of %d bytes were sent in %d pieces", len(lines), size, n)
+		}
+	})
+}
+
+// TestDeadIdle: a client in IDLE that takes nothing is noticed when there is
+// something to say, not half an hour later.
+func TestDeadIdle(t *testing.T) {
+	inTime(t, func(t *testing.T, b *box, clear, _ *pipes) {
+		c := b.patient(clear)
+		c.ok(`LOGIN alice "` + password + `"`)
+		c.ok("SELECT INBOX")
+		c.send("i IDLE\r\n")
+		c.line()
+		b.put("INBOX", "x")
+		time.Sleep(stall + time.Second)
+		if n := b.server.limiter.Open(); n != 0 {
+			t.Errorf("%d connections are still open", n)
+		}
+	})
+}
+
+// TestIdleCut: an IDLE ends with its connection, whatever arrives meanwhile.
+func TestIdleCut(t *testing.T) {
+	b := newBox(t, "")
+	for range 20 {
+		c := b.login()
+		c.ok("SELECT INBOX")
+		c.send("i IDLE\r\n")
+		c.line()
+		go c.conn.Close()
+		b.put("INBOX", "x")
+	}
+	for end := time.Now().Add(10 * time.Second); b.server.limiter.Open() > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := b.server.limiter.Open(); n != 0 {
+		t.Errorf("%d connections are still open", n)
+	}
 }
