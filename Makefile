@@ -15,7 +15,7 @@ SOURCES = $(shell go list -f '{{.Dir}}' ./...)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
 
-.PHONY: run build cross test lint bench fuzz test-arm test-clients test-crash test-full screens clean
+.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full screens clean
 
 build:
 	go build $(FLAGS) -o build/posthorn $(PROGRAM)
@@ -53,8 +53,12 @@ bench:
 fuzz:
 	scripts/fuzz $(or $(FUZZTIME),5s)
 
-test-arm: build/32bit/go.mod
-	scripts/test-arm
+test-arm test-32bit: build/32bit/go.mod
+	scripts/$@
+
+# What a mail costs the card; needs root for a loop device.
+bench-card: build
+	scripts/bench-card
 
 test-clients test-crash test-full: build
 	scripts/$@
