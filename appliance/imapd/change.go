@@ -22,6 +22,7 @@ func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 	if err != nil {
 		return err
 	}
+	lost := 0
 	for batch := range batches(sel.resolve(set), updateBatch) {
 		entries, err := s.setFlags(sel, batch, func(e store.Entry) (store.Flags, []string) {
 			return applyFlags(e, change.Op, bits, keywords)
@@ -29,6 +30,7 @@ func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 		if err != nil {
 			return s.answer("store", err)
 		}
+		lost += len(batch) - len(entries)
 		if change.Silent {
 			continue
 		}
@@ -36,7 +38,7 @@ func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 			writeFlags(w, sel, e)
 		}
 	}
-	return nil
+	return saidGone(set, lost)
 }
 
 // applyFlags returns what an entry's flags become.

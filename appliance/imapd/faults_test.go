@@ -294,3 +294,38 @@ func TestBrokenAppend(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestRevoked: a session ends when its password does, in IDLE too.
+func TestRevoked(t *testing.T) {
+	b := newBox(t, "")
+	change := func(do func(a *store.Account)) {
+		err := b.store.Update(func(tx *store.Tx) error {
+			a, err := tx.Account(b.alice)
+			if err != nil {
+				return err
+			}
+			do(a)
+			return tx.PutAccount(a)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle, selected, busy := b.login(), b.login(), b.login()
+	idle.send("i IDLE\r\n")
+	idle.line()
+	selected.ok("SELECT INBOX")
+	selected.send("i IDLE\r\n")
+	selected.line()
+	change(func(a *store.Account) { a.DisplayName = "Alice" })
+	busy.ok("NOOP")
+	change(func(a *store.Account) { a.Disabled = true })
+	for _, c := range []*client{idle, selected} {
+		if got := c.line(); !strings.HasPrefix(got, "* BYE [UNAVAILABLE] the account was switched off") {
+			t.Errorf("got %q", got)
+		}
+	}
+	if got := busy.do("NOOP"); !strings.HasPrefix(got[0], "* BYE [UNAVAILABLE] the account was switched off") {
+		t.Errorf("got %q", got)
+	}
+}

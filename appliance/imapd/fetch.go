@@ -72,13 +72,18 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *ima
 			}
 		}
 	}
-	_, bySeq := set.(imap.SeqSet)
-	switch {
-	case p.broken > 0:
+	if p.broken > 0 {
 		return refused("CORRUPTION", "%d messages could not be read: they are damaged on disk", p.broken)
-	case p.lost > 0 && bySeq:
-		// RFC 2180 section 4.1.2 and RFC 5530.
-		return refused("EXPUNGEISSUED", "%d of the messages are gone", p.lost)
+	}
+	return saidGone(set, p.lost)
+}
+
+// saidGone is the answer when some messages of a command were gone. Where they
+// were named by number the client has to know, RFC 2180 section 4.1.2 and RFC
+// 5530; a UID that is not there is ignored.
+func saidGone(set imap.NumSet, lost int) error {
+	if _, bySeq := set.(imap.SeqSet); bySeq && lost > 0 {
+		return refused("EXPUNGEISSUED", "%d of the messages are gone", lost)
 	}
 	return nil
 }

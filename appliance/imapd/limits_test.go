@@ -25,6 +25,7 @@ type pipes struct {
 type pipeEnd struct {
 	net.Conn
 	writes *atomic.Int64
+	from   net.IP
 }
 
 func (p pipeEnd) Write(b []byte) (int, error) {
@@ -32,7 +33,7 @@ func (p pipeEnd) Write(b []byte) (int, error) {
 	return p.Conn.Write(b)
 }
 
-func (pipeEnd) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+func (p pipeEnd) RemoteAddr() net.Addr { return &net.TCPAddr{IP: p.from, Port: 1} }
 
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
@@ -54,9 +55,11 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-func (p *pipes) dial() net.Conn {
+func (p *pipes) dial() net.Conn { return p.dialFrom(net.IPv4(127, 0, 0, 1)) }
+
+func (p *pipes) dialFrom(ip net.IP) net.Conn {
 	client, server := net.Pipe()
-	p.conns <- pipeEnd{server, &p.writes}
+	p.conns <- pipeEnd{server, &p.writes, ip}
 	return client
 }
 
@@ -346,4 +349,23 @@ func TestIdleCut(t *testing.T) {
 	if n := b.server.limiter.Open(); n != 0 {
 		t.Errorf("%d connections are still open", n)
 	}
+}
+
+// TestNoPasswordInTheClear: from another machine a login needs TLS, and the
+// password is refused before it is sent where that is possible.
+func TestNoPasswordInTheClear(t *testing.T) {
+	inTime(t, func(t *testing.T, b *box, clear, _ *pipes) {
+		c := b.client(noDeadline{clear.dialFrom(net.IPv4(192, 168, 1, 9))})
+		if got := c.ok("CAPABILITY"); got[0] != "* CAPABILITY IMAP4rev2 IMAP4rev1 LITERAL- SASL-IR ID ENABLE STARTTLS LOGINDISABLED" {
+			t.Errorf("got %q", got)
+		}
+		for _, command := range []string{"LOGIN alice {21}", `LOGIN alice "` + password + `"`, "AUTHENTICATE PLAIN"} {
+			if got := c.fails(command); !strings.HasPrefix(got, "NO [PRIVACYREQUIRED] ") {
+				t.Errorf("%s: %q", command, got)
+			}
+		}
+		c.ok("STARTTLS")
+		c.startTLS()
+		c.ok(`LOGIN alice "` + password + `"`)
+	})
 }

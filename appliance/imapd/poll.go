@@ -21,16 +21,18 @@ func (s *session) Poll(w *imapserver.UpdateWriter, expunge bool) error {
 // misbehaves; so it looks at stop whenever it has the session to itself.
 func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 	s.mu.Lock()
-	if s.closed || s.selected == nil {
+	if s.closed {
 		s.mu.Unlock()
-		<-stop
 		return nil
 	}
 	s.idling.Add(1)
 	defer s.idling.Done()
-	watch := s.server.Hub.Watch(events.Mailbox(s.selected.mailbox))
-	s.mu.Unlock()
+	watch := s.server.Hub.Watch(events.Account(s.account))
 	defer watch.Close()
+	if s.selected != nil {
+		watch.Set(events.Account(s.account), events.Mailbox(s.selected.mailbox))
+	}
+	s.mu.Unlock()
 	for {
 		if err := s.tellIdle(w, stop); err != nil {
 			s.conn.drop() // wakes the library, which waits for the client
@@ -60,16 +62,23 @@ func (s *session) tellIdle(w *imapserver.UpdateWriter, stop <-chan struct{}) err
 // client takes it for.
 func (s *session) tell(w *imapserver.UpdateWriter, expunge bool) error {
 	sel := s.selected
-	if sel == nil {
-		return nil
-	}
-	err := s.server.Store.View(sel.refresh)
-	if errors.Is(err, errMailboxGone) {
+	err := s.server.Store.View(func(tx *store.Tx) error {
+		err := s.stillWelcome(tx)
+		if err == nil && sel != nil {
+			err = sel.refresh(tx)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errUnwelcome):
+		return s.conn.leave("UNAVAILABLE", err.Error())
+	case errors.Is(err, errMailboxGone):
 		return s.conn.leave("", "the selected mailbox was deleted by another program")
-	}
-	if err != nil {
+	case err != nil:
 		s.conn.log.Error("imap cannot read changes", "error", err)
 		return s.conn.leave("SERVERBUG", "the mailbox cannot be read")
+	case sel == nil:
+		return nil
 	}
 	if expunge {
 		for _, seq := range sel.takeGone() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/emersion/go-imap/v2"
@@ -29,6 +30,7 @@ type session struct {
 	idling   sync.WaitGroup
 	closed   bool
 	account  store.AccountID
+	login    credential
 	selected *selected // nil in the authenticated state
 }
 
@@ -106,9 +108,36 @@ func (s *session) Login(user, password string) error {
 		return s.answer("login", err)
 	}
 	s.account = id.Account.ID
+	s.login = credential{hash: id.Account.Password, app: id.AppPassword}
 	s.conn.loggedIn = true
 	s.conn.log = s.conn.log.With("account", id.Account.Name)
 	s.conn.log.Info("imap login", "from", s.conn.remote, "tls", s.conn.tls, "app_password", id.AppPassword)
+	return nil
+}
+
+// credential is what a session was opened with.
+type credential struct {
+	hash string // of the account's password
+	app  string // ID of the app password, if it was one
+}
+
+// errUnwelcome ends a session whose account or password is no more.
+var errUnwelcome = errors.New("the account was switched off or its password changed; log in again")
+
+// stillWelcome says whether the login would succeed again. A lost telephone in
+// IDLE would otherwise go on reading after its password was revoked.
+func (s *session) stillWelcome(tx *store.Tx) error {
+	a, err := tx.Account(s.account)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errUnwelcome
+	case err != nil:
+		return err
+	case a.Disabled, s.login.app == "" && a.Password != s.login.hash:
+		return errUnwelcome
+	case s.login.app != "" && !slices.ContainsFunc(a.AppPasswords, func(p store.AppPassword) bool { return p.ID == s.login.app }):
+		return errUnwelcome
+	}
 	return nil
 }
 
