@@ -11,6 +11,7 @@ package detect
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -103,9 +104,20 @@ func (m *Machine) Buses() []Bus {
 	return buses
 }
 
-// monitors returns the buses that the graphics driver reads monitors by.
+// monitors returns the buses that monitors are read by: those a graphics
+// driver has linked, and those the device tree gives to one, loaded or not.
 func (m *Machine) monitors() map[int]bool {
 	found := map[int]bool{}
+	ddc := m.ddcHandles()
+	nodes, _ := filepath.Glob(filepath.Join(m.Sys, "class/i2c-dev/i2c-*/device/of_node/phandle"))
+	for _, file := range nodes {
+		handle, err := os.ReadFile(file)
+		dir := strings.TrimSuffix(file, "/device/of_node/phandle")
+		n, bad := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), "i2c-"))
+		if err == nil && bad == nil && ddc[string(handle)] {
+			found[n] = true
+		}
+	}
 	links, _ := filepath.Glob(filepath.Join(m.Sys, "class/drm/*/ddc"))
 	for _, l := range links {
 		target, err := os.Readlink(l)
@@ -116,6 +128,25 @@ func (m *Machine) monitors() map[int]bool {
 			found[n] = true
 		}
 	}
+	return found
+}
+
+// ddcHandles collects the handles of buses that nodes of the device tree name
+// as the way to their monitor.
+func (m *Machine) ddcHandles() map[string]bool {
+	found := map[string]bool{}
+	root := filepath.Join(m.Sys, "firmware/devicetree/base")
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // what can't be read names no bus; a board may have no tree
+		}
+		if name := d.Name(); !d.IsDir() && (name == "ddc" || name == "ddc-i2c-bus") {
+			if handle, err := os.ReadFile(path); err == nil {
+				found[string(handle)] = true
+			}
+		}
+		return nil
+	})
 	return found
 }
 

@@ -171,6 +171,21 @@ func TestBusesThatAreNotOurs(t *testing.T) {
 	if err := os.Symlink("../../../i2c-0", filepath.Join(drm, "ddc")); err != nil {
 		t.Fatal(err)
 	}
+	// A Raspberry Pi whose graphics driver is not loaded: the bus is known by
+	// its place in the device tree alone.
+	plug(b.add(t, "4", "bcm2835 (i2c@7e805000)"), "sh1106")
+	for file, handle := range map[string]string{
+		"class/i2c-dev/i2c-4/device/of_node/phandle":     "\x00\x00\x00\x1d",
+		"firmware/devicetree/base/soc/hdmi@7e902000/ddc": "\x00\x00\x00\x1d",
+	} {
+		file = filepath.Join(b.Sys, file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(handle), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := b.Find(""); !errors.Is(err, ErrNoBus) {
 		t.Errorf("with monitors only: %v", err)
 	}

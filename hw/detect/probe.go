@@ -58,7 +58,7 @@ func probe(bus i2c.Bus, addr uint16) Kind {
 	// Display off, for an OLED, whose status byte has bit 6 set then. An
 	// expander drives its pins with 0xae and reads them back: bit 6 is clear.
 	// An LCD behind it may pull the upper half, but not the lower.
-	if bus.Tx(addr, []byte{0x00, 0xae}, nil) != nil || bus.Tx(addr, nil, b[:]) != nil {
+	if bus.Tx(addr, []byte{0x80, 0xae}, nil) != nil || bus.Tx(addr, nil, b[:]) != nil {
 		return Other
 	}
 	if b[0]&0x40 == 0 {
@@ -86,7 +86,7 @@ func probeExpander(bus i2c.Bus, addr uint16) Kind {
 // after one that means nothing; an SSD1306 gives its status, always the same.
 // The low bits of the status would tell as well, but clones have others.
 func probeOLED(bus i2c.Bus, addr uint16) Kind {
-	home := []byte{0x00, 0xb0, 0x02, 0x10}
+	home := []byte{0x80, 0xb0, 0x80, 0x02, 0x80, 0x10}
 	for _, v := range []byte{0xa5, 0x5a, 0xc3} {
 		var r [2]byte
 		if bus.Tx(addr, home, nil) != nil ||

@@ -42,6 +42,14 @@ func (c Chip) String() string {
 	return "ssd1306"
 }
 
+// Control bytes, SSD1306 8.1.5.2: one command follows, or data to the end of
+// the transfer. Commands could be sent to the end, too; the form with a control
+// byte each is the one every chip and every emulation takes.
+const (
+	controlCommand = 0x80
+	controlData    = 0x40
+)
+
 // Contrast for hw.Full and hw.Dim, of 255.
 const (
 	contrastFull = 0x7f
@@ -174,7 +182,7 @@ func (d *Dev) start() error {
 // switchOn lights the glass, and learns whether the status byte can be
 // trusted.
 func (d *Dev) switchOn() error {
-	if err := d.commands(0x81, d.contrast(), 0xaf); err != nil {
+	if err := d.commands(0xaf); err != nil {
 		return err
 	}
 	d.lit = true
@@ -242,7 +250,7 @@ func (d *Dev) Close() error {
 // saysOff sends a command that does nothing and reads bit 6 of the status.
 func (d *Dev) saysOff() (bool, error) {
 	var status [1]byte
-	err := d.dev.Tx([]byte{0x00, 0xe3}, status[:])
+	err := d.dev.Tx([]byte{controlCommand, 0xe3}, status[:])
 	return status[0]&0x40 != 0, err
 }
 
@@ -257,7 +265,11 @@ func (d *Dev) contrast() byte {
 }
 
 func (d *Dev) commands(c ...byte) error {
-	return d.dev.Tx(append([]byte{0x00}, c...), nil)
+	d.buf = d.buf[:0]
+	for _, b := range c {
+		d.buf = append(d.buf, controlCommand, b)
+	}
+	return d.dev.Tx(d.buf, nil)
 }
 
 // runGap is how many equal columns between two changes are sent rather than
@@ -298,18 +310,18 @@ func (d *Dev) send(f, old *hw.Frame) error {
 	return nil
 }
 
-// run writes columns of a page in one transfer: three commands of one byte
-// each (control byte 0x80), then data to the end (0x40).
+// run writes columns of a page in one transfer: three commands, then data to
+// the end.
 func (d *Dev) run(page, column int, data []byte) error {
 	ram := column + d.cfg.Offset
 	if d.cfg.Chip == SH1106 {
 		ram += 2
 	}
 	d.buf = append(d.buf[:0],
-		0x80, 0xb0|byte(page),
-		0x80, byte(ram&0x0f),
-		0x80, 0x10|byte(ram>>4),
-		0x40)
+		controlCommand, 0xb0|byte(page),
+		controlCommand, byte(ram&0x0f),
+		controlCommand, 0x10|byte(ram>>4),
+		controlData)
 	d.buf = append(d.buf, data...)
 	return d.dev.Tx(d.buf, nil)
 }
