@@ -146,9 +146,15 @@ func New(c Config) (_ *Box, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := recallIdentity(c.Data, b.store); err != nil {
+		return nil, err
+	}
 	b.certs, err = certs.Open(c.Data, certs.Options{Log: c.Log, ClockSet: b.clock.Set})
 	if err != nil {
 		return nil, fmt.Errorf("open certificates: %w", err)
+	}
+	if err := keepIdentity(c.Data, b.store); err != nil {
+		b.log.Warn("the certificate authority is not in backups", "error", err)
 	}
 	b.responder = b.newResponder()
 	if err := b.wire(); err != nil {

@@ -121,7 +121,7 @@ func (c *clock) save() error {
 }
 
 func writeSynced(path, text string) error {
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
