@@ -201,6 +201,10 @@ func (c *conn) readReply() error {
 	if over {
 		return c.leave("TOOBIG", "the line is too long")
 	}
+	// A command in its place is refused; its literals must not be read as more.
+	if err := c.skipRest(line); err != nil {
+		return err
+	}
 	c.set(&c.asked, false)
 	if idle && strings.EqualFold(string(line), "DONE") {
 		line = []byte("DONE")
