@@ -22,7 +22,7 @@ build:
 
 # A whole box from ./data on ports above 2000: no root, no hardware.
 run: build
-	build/posthorn serve --data data --port-offset 2000
+	build/posthorn serve --data data --port-offset 2000 --display terminal
 
 cross: dist/posthorn-linux-amd64 dist/posthorn-linux-arm64 dist/posthorn-linux-armv7 dist/posthorn-linux-armv6
 

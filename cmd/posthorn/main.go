@@ -104,8 +104,9 @@ func overview(w io.Writer) {
 		fmt.Fprintf(w, "  posthorn %-28s %s\n", c.name, first)
 	}
 	fmt.Fprint(w, `
-Each takes --data DIR, where the mail is kept (./data), and --help.
-They work while the box runs and while it does not.
+Each takes --help, and --data DIR where the mail is not kept in ./data.
+What is done with accounts and mail can be done while the box runs and while
+it does not.
 `)
 }
 

@@ -47,13 +47,14 @@ func (b *boardFlags) define(fs *flag.FlagSet) {
 
 func serve(ctx context.Context, e *env, args []string) error {
 	board := boardFlags{Data: appliance.DefaultData, Hostname: appliance.DefaultHostname, LogFormat: "text", LogLevel: "info"}
-	// The file must be known before the flags it gives defaults to.
+	// The file must be known before the flags it gives defaults to, so the
+	// command line is read twice, the first time for --config alone.
 	var file string
 	first := e.flags()
 	first.StringVar(&file, "config", "", "")
 	scratch := board
 	scratch.define(first)
-	if _, err := e.parse(first, args, 0, 0); err == nil && file != "" {
+	if first.Parse(args) == nil && file != "" {
 		if err := readConfig(file, &board); err != nil {
 			return err
 		}
