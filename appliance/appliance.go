@@ -268,6 +268,7 @@ func (b *Box) describe(st *control.Status) {
 // mounted here.
 func (b *Box) pages() (http.Handler, error) {
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", http.RedirectHandler("/connect", http.StatusFound))
 	mux.HandleFunc("GET /healthz", b.serveHealth)
 	mux.Handle("GET /screen.png", homeOnly(http.HandlerFunc(b.serveScreen)))
 	mux.Handle("GET /metrics", homeOnly(b.metrics.handler()))

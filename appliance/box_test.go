@@ -447,6 +447,9 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("/metrics lacks %s", want)
 		}
 	}
+	if code, body := b.get("/"); code != 200 || !strings.Contains(body, "<html") {
+		t.Errorf("a browser gets %d %.50q", code, body)
+	}
 	if code, _ := b.get("/mail/nothing"); code != 404 {
 		t.Errorf("a page there is none of answered %d", code)
 	}
