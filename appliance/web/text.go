@@ -1,22 +1,23 @@
 package web
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // catalogue holds the words of the pages by key; %s stands for what the page
 // knows.
 type catalogue map[string]string
 
-// text returns the words for a key. A missing one shows as the key itself,
-// which a test looks for.
+// text returns the words for a key, with as many args as they have places for.
+// A missing key shows as itself, which a test looks for.
 func (c catalogue) text(key string, args ...any) string {
 	words, ok := c[key]
 	if !ok {
 		return "[" + key + "]"
 	}
-	if len(args) == 0 {
-		return words
-	}
-	return fmt.Sprintf(words, args...)
+	n := min(strings.Count(words, "%s"), len(args))
+	return fmt.Sprintf(words, args[:n]...)
 }
 
 // english is the catalogue in English.
@@ -58,10 +59,10 @@ func english() catalogue {
 		"connect.thunderbird.title": "Thunderbird",
 		"connect.thunderbird.for":   "Windows, Mac and Linux",
 		"connect.thunderbird.1":     "Save the certificate of the box. With it, Thunderbird knows that it talks to your box and nobody else.",
-		"connect.thunderbird.2":     "In Thunderbird open the menu ☰ → Settings → Privacy & Security → Certificates → Manage Certificates… → Authorities → Import…, choose the saved file, tick “Trust this CA to identify websites” and press OK.",
+		"connect.thunderbird.2":     "In Thunderbird open the menu ☰ → Settings → Privacy & Security and press “Manage Certificates…”, far down. Under Authorities press “Import…”, choose the saved file, tick “Trust this CA to identify websites” and press OK.",
 		"connect.thunderbird.3":     "Open the menu ☰ → New Account → Email. Type your name and your address, then press Continue. Thunderbird finds the box by itself.",
-		"connect.thunderbird.4":     "Press Continue and type your password. That is all.",
-		"connect.thunderbird.note1": "“Add Security Exception” appears, or sending fails because the certificate is not trusted: the certificate is missing. Press Cancel, do steps 1 and 2, and try again. Confirming the exception lets you read mail but not send it.",
+		"connect.thunderbird.4":     "Press Continue, type your password, press Continue again and then Finish. That is all.",
+		"connect.thunderbird.note1": "“Add Security Exception” appears when you type the password, and once more after it; or sending fails with “Peer’s Certificate issuer is not recognized. The configuration related to %s must be corrected.” Then the certificate is missing. Do steps 1 and 2, and try again. “Confirm Security Exception” lets you read mail, but never send it.",
 		"connect.thunderbird.note2": "Thunderbird finds nothing: the computer may not know names that end in .local, or is in a guest network. Join the home network, or press “Edit configuration” and use the settings below with the box's address.",
 
 		"connect.iphone.title": "iPhone or iPad",
