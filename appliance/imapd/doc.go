@@ -11,7 +11,8 @@
 // The library gives a session no way to add commands, and its version in use
 // has faults that mail from outside or a hostile client can reach. So conn
 // stands below it, where it sees every byte both ways. These are the faults and
-// where each is met; each has a test in faults_test.go:
+// where each is met; each has a test, in faults_test.go, limits_test.go or
+// testdata:
 //
 //	a multipart without parts crashes the connection   message.Scanner, toStructure
 //	literals over a limit are executed as commands     conn: small literals become

@@ -329,3 +329,16 @@ func TestRevoked(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestManySections: one command cannot ask for the same message a thousand
+// times over.
+func TestManySections(t *testing.T) {
+	b := newBox(t, "")
+	b.put("INBOX", "x")
+	c := b.login()
+	c.ok("SELECT INBOX")
+	c.ok("FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", maxSections-1) + "BINARY.SIZE[1])")
+	if got := c.fails("FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", maxSections) + "BINARY.SIZE[1])"); !strings.HasPrefix(got, "NO [LIMIT] ") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -15,11 +15,12 @@ import (
 // plan is what a FETCH needs of each message.
 type plan struct {
 	*imap.FetchOptions
-	info   bool // structure or envelope: the message's record
-	body   bool // a section: the message itself
-	seen   bool // marks what it shows as seen
-	lost   int  // messages that were gone
-	broken int  // messages that could not be read
+	sections int  // how many are wanted of each message
+	info     bool // structure or envelope: the message's record
+	body     bool // a section: the message itself
+	seen     bool // marks what it shows as seen
+	lost     int  // messages that were gone
+	broken   int  // messages that could not be read
 }
 
 func newPlan(o *imap.FetchOptions, readOnly bool) *plan {
@@ -31,7 +32,8 @@ func newPlan(o *imap.FetchOptions, readOnly bool) *plan {
 		p.seen = p.seen || !b.Peek
 	}
 	p.seen = p.seen && !readOnly
-	p.body = len(o.BodySection)+len(o.BinarySection)+len(o.BinarySectionSize) > 0
+	p.sections = len(o.BodySection) + len(o.BinarySection) + len(o.BinarySectionSize)
+	p.body = p.sections > 0
 	p.info = p.body || o.Envelope || o.BodyStructure != nil
 	return p
 }
@@ -56,6 +58,9 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *ima
 	s.conn.set(&s.conn.mail, true)
 	defer s.conn.set(&s.conn.mail, false)
 	p := newPlan(options, sel.readOnly)
+	if p.sections > maxSections {
+		return refused("LIMIT", "a FETCH may ask for up to %d sections", maxSections)
+	}
 	size := listBatch
 	if p.info {
 		size = infoBatch

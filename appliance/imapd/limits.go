@@ -69,6 +69,8 @@ const (
 	// waited for.
 	listBatch = 512
 	infoBatch = 32
+	// maxSections is how many sections one FETCH may ask for of each message.
+	maxSections = 100
 	// prefetch is up to what size a section is read whole before anything of
 	// it is sent, so that a damaged one can still be refused cleanly.
 	prefetch = 32 << 10

@@ -47,6 +47,9 @@ func (s *session) Search(kind imapserver.NumKind, _ *imap.SearchCriteria, option
 	ends := want.extended && !options.ReturnAll && !options.ReturnCount && !want.has("SAVE")
 	found, err := q.run(&want.what, ends)
 	if err != nil {
+		if want.has("SAVE") {
+			sel.saved = nil // RFC 5182 section 2.1
+		}
 		return nil, s.answer("search", err)
 	}
 	if want.has("SAVE") {

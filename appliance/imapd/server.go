@@ -240,22 +240,6 @@ func (s *Server) engine() *imapserver.Server {
 	})
 }
 
-// handshake makes TLS of a connection, within its time. A client that speaks
-// in the clear is told so.
-func handshake(raw net.Conn, config *tls.Config) (net.Conn, error) {
-	raw.SetDeadline(time.Now().Add(handshakeTimeout))
-	over := tls.Server(raw, config)
-	if err := over.Handshake(); err != nil {
-		var record tls.RecordHeaderError
-		if errors.As(err, &record) && record.Conn != nil {
-			fmt.Fprint(raw, "* BYE this port speaks TLS from the first byte\r\n")
-		}
-		return nil, err
-	}
-	raw.SetDeadline(time.Time{})
-	return over, nil
-}
-
 // addressOf returns the client's address, invalid if it has none.
 func addressOf(a net.Addr) netip.Addr {
 	tcp, ok := a.(*net.TCPAddr)

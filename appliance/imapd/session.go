@@ -174,25 +174,6 @@ func (s *session) appendLimit() int64 {
 	return min(limit, math.MaxUint32)
 }
 
-// use is what an account holds.
-type use struct {
-	bytes, messages int64
-	limit           int64 // bytes; 0 is none
-}
-
-func (s *session) quota() (u use, err error) {
-	err = s.server.Store.View(func(tx *store.Tx) error {
-		account, err := tx.Account(s.account)
-		if err != nil {
-			return err
-		}
-		usage, err := tx.Usage(s.account)
-		u = use{bytes: usage.Bytes, messages: usage.Messages, limit: account.Quota}
-		return err
-	})
-	return u, err
-}
-
 // rev2 says whether the client has asked for IMAP4rev2.
 func (s *session) rev2() bool { return s.engine.EnabledCaps().Has(imap.CapIMAP4rev2) }
 

@@ -91,3 +91,35 @@ func (c *conn) finishMessage() (bool, error) {
 	c.state = stateRunning
 	return !over && string(line) == c.cmd.tail(), nil
 }
+
+// limitMessage refuses a message that is too large before it is sent.
+func (c *conn) limitMessage(cmd *command) (done bool, err error) {
+	lit := cmd.message
+	if lit == nil {
+		return false, nil // the library says what is wrong
+	}
+	limit := c.session.appendLimit()
+	var ref *refusal
+	switch {
+	case lit.size < 0 || lit.size > limit:
+		ref = no("TOOBIG", "a message may have at most %d bytes", limit)
+	case !lit.wait && lit.size > maxLiteral:
+		ref = bad("a literal of more than %d bytes is sent with {n}, not {n+} (RFC 7888)", maxLiteral)
+	default:
+		return false, nil
+	}
+	if !lit.wait {
+		if err := c.skip(lit.size); err != nil {
+			return true, err
+		}
+		line, _, err := c.readLine(c.maxCommand())
+		if err != nil {
+			return true, err
+		}
+		if err := c.skipRest(line); err != nil {
+			return true, err
+		}
+	}
+	c.refuse(cmd.tag, ref)
+	return true, nil
+}
