@@ -78,7 +78,13 @@ func Open(opts Options) (*Store, error) {
 		return nil, err
 	}
 	go s.commit()
-	go s.sweeper.run()
+	if opts.restoring {
+		// A body that was on its way in when the backup was made looks given
+		// up, and the backup that follows may have its message.
+		close(s.sweeper.done)
+	} else {
+		go s.sweeper.run()
+	}
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, err

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"testing"
+)
+
+// TestRestoreKeepsBodiesBeingWritten: a body that is on its way in when the
+// first backup is made and stored by the second is whole after both are put
+// back. In the first it looks like one whose writer is gone.
+func TestRestoreKeepsBodiesBeingWritten(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	_, inbox := newAccount(t, s, "alice")
+	body := noise(2 << 20)
+	w := s.NewBlob()
+	if _, err := w.Write(body[:1<<20]); err != nil {
+		t.Fatal(err)
+	}
+	var whole, next bytes.Buffer
+	v, err := s.Backup(ctx, &whole, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(body[1<<20:]); err != nil {
+		t.Fatal(err)
+	}
+	var e Entry
+	update(t, s, func(tx *Tx) error {
+		id, err := tx.PutMessage(w, e.Received, nil)
+		if err != nil {
+			return err
+		}
+		e, err = tx.Append(inbox, id, 0, nil)
+		return err
+	})
+	if _, err := s.Backup(ctx, &next, v); err != nil {
+		t.Fatal(err)
+	}
+	opts := Options{Dir: t.TempDir(), Reserve: 1 << 20, Memory: 512 << 20}
+	for _, b := range []*bytes.Buffer{&whole, &next} {
+		if err := Restore(ctx, opts, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := openTest(t, opts)
+	if !bytes.Equal(readBody(t, back, inbox, e.UID), body) {
+		t.Error("the body came back as another")
+	}
+}
