@@ -12,7 +12,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -250,7 +253,7 @@ func Restore(ctx context.Context, opts Options, r io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
-	_, statErr := os.Stat(opts.Dir + "/MANIFEST")
+	_, statErr := os.Stat(filepath.Join(opts.Dir, "MANIFEST"))
 	fresh := os.IsNotExist(statErr)
 	switch {
 	case since == 0 && !fresh:
@@ -273,12 +276,22 @@ func Restore(ctx context.Context, opts Options, r io.Reader) (err error) {
 	return err
 }
 
-// removeStore removes the files of a store that never came to be.
+// removeStore removes the files of a store that never came to be. What else
+// lies in the directory, such as the backup itself, is not ours.
 func removeStore(dir string) error {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
-		if f.Type().IsRegular() {
-			err = errors.Join(err, os.Remove(dir+"/"+f.Name()))
+		ours := false
+		switch name := f.Name(); name {
+		case "MANIFEST", "MANIFEST-REWRITE", "KEYREGISTRY", "DISCARD", "LOCK", ballastName:
+			ours = true
+		default:
+			number, ending, _ := strings.Cut(name, ".")
+			_, numErr := strconv.ParseUint(number, 10, 64)
+			ours = numErr == nil && (ending == "sst" || ending == "vlog" || ending == "mem")
+		}
+		if ours && f.Type().IsRegular() {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
 		}
 	}
 	return err

@@ -15,7 +15,10 @@ import (
 // ballastSize is the size of the file that is given up when the disk runs
 // full, so that deletion has room to write its tombstones and Badger to
 // compact them.
-const ballastSize = 16 << 20
+const (
+	ballastSize = 16 << 20
+	ballastName = "ballast"
+)
 
 // maxStore32 is what a 32-bit process lets its store grow to: every file of it
 // is mapped, and beyond about 1.8 GB mapping fails for good.
@@ -99,7 +102,7 @@ func (d *disk) describe() string {
 	return fmt.Sprintf("%d MB free, %d MB are kept in reserve; delete mail or use a larger card", d.free.Load()>>20, d.reserve>>20)
 }
 
-func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
+func (d *disk) ballast() string { return filepath.Join(d.dir, ballastName) }
 
 func (d *disk) layBallast() {
 	d.mu.Lock()

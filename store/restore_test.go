@@ -3,6 +3,9 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -47,5 +50,30 @@ func TestRestoreKeepsBodiesBeingWritten(t *testing.T) {
 	back := openTest(t, opts)
 	if !bytes.Equal(readBody(t, back, inbox, e.UID), body) {
 		t.Error("the body came back as another")
+	}
+}
+
+// TestFailedRestoreLeavesOtherFilesAlone: people keep backups where they put
+// them back.
+func TestFailedRestoreLeavesOtherFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"box.backup", "notes.txt", "MANIFESTO"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openTest(t, Options{})
+	newAccount(t, s, "alice")
+	var b bytes.Buffer
+	if _, err := s.Backup(t.Context(), &b, 0); err != nil {
+		t.Fatal(err)
+	}
+	b.Truncate(b.Len() - 10)
+	if err := Restore(t.Context(), Options{Dir: dir, Reserve: 1 << 20, Memory: 512 << 20}, &b); !errors.Is(err, ErrBackup) {
+		t.Fatalf("half a backup: %v", err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 3 {
+		t.Errorf("after a failed restore the directory has %v, %v; want the three files that were there", files, err)
 	}
 }
