@@ -231,11 +231,11 @@ func (b *Box) describeNetwork(st *control.Status) {
 	}
 	st.Announced = a
 	if held := b.nameHeld(); held != "" {
-		by := "another device"
+		by := "another device held"
 		if c := s.Conflict; c != nil && c.Name == held {
-			by = "the device at " + c.Holder.String()
+			by = "the device at " + c.Holder.String() + " holds"
 		}
-		st.Problems = append(st.Problems, fmt.Sprintf("%s holds the name %s.local; this box is %s", by, held, a.Name))
+		st.Problems = append(st.Problems, fmt.Sprintf("%s the name %s.local; this box is %s", by, held, a.Name))
 	}
 	if s.Trouble != "" {
 		st.Problems = append(st.Problems, "the box is not announced: "+s.Trouble)

@@ -96,8 +96,9 @@ func (e *engine) conflict(now time.Time, l *link, c claim, from netip.Addr) {
 	n := &e.host
 	if c == claimInstance {
 		n = &e.instance
+	} else {
+		e.lastConflict = &Conflict{Name: n.String(), Holder: from, At: now}
 	}
-	e.lastConflict = &Conflict{Name: n.String(), Holder: from, At: now}
 	if l.claimed {
 		e.challenges = recent(e.challenges, now, challengeWindow)
 		if len(e.challenges) < maxChallenges {

@@ -21,8 +21,8 @@ type State struct {
 	Links []LinkState
 	// Services are what is advertised.
 	Services []Service
-	// Conflict tells of the last host that held a wanted name; nil if none was
-	// met in this run.
+	// Conflict tells of the last host that held the wanted host name; nil if
+	// none was met in this run.
 	Conflict *Conflict
 	// Trouble says why the box cannot be announced, in one sentence; empty if
 	// it can.
@@ -39,9 +39,9 @@ type LinkState struct {
 	Claimed bool
 }
 
-// Conflict is another host that holds a name.
+// Conflict is another host that holds a host name.
 type Conflict struct {
-	// Name is the host name without ".local", or the services' instance name.
+	// Name is the host name without ".local".
 	Name string
 	// Holder is the address that answered for it.
 	Holder netip.Addr
