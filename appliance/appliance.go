@@ -14,6 +14,7 @@
 //	stage     parts                                      if one fails
 //	upkeep    certificates, names, clock, expiry         tried again
 //	control   the command line's socket                  the box stops
+//	queue     mail that waits to leave                   the box stops
 //	web       http, https                                the box stops
 //	mail      smtp, submission, submissions, imap,       the box stops
 //	          imaps, pop3, pop3s
@@ -51,6 +52,8 @@ import (
 	"posthorn/appliance/panel"
 	"posthorn/appliance/pop3d"
 	"posthorn/appliance/post"
+	"posthorn/appliance/queue"
+	"posthorn/appliance/relay"
 	"posthorn/appliance/smtpd"
 	"posthorn/hw/detect"
 	"posthorn/hw/softpanel"
@@ -104,6 +107,7 @@ type Box struct {
 	keeper  *login.Keeper
 	certs   *certs.Authority
 	office  *post.Office
+	queue   *queue.Queue
 	control *control.Box
 	health  health
 	metrics *metrics
@@ -174,7 +178,9 @@ func (b *Box) wire() error {
 	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
 	// what it is given, and mail programs are no HTTP/2 clients.
 	tls := b.certs.Config
-	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname}
+	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, ClockSet: b.clock.Set}
+	b.queue = &queue.Queue{Store: b.store, Office: b.office, Hub: b.hub, ClockSet: b.clock.Set, Log: b.log,
+		Relay: &relay.Relay{Hostname: b.office.Name, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
 		Lines: b.config.Lines.Last, Screen: b.Screen}

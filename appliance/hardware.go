@@ -125,6 +125,9 @@ func (b *Box) facts(f *panel.Face) {
 			f.Clients += int(s.open.Load())
 		}
 	}
+	if q, err := b.queue.Facts(); err == nil {
+		f.Queue = panel.Queue{Waiting: q.Waiting, Failing: q.Failing, Reason: q.Reason}
+	}
 	f.Setup.URL = "http://" + f.Host
 	if p := b.config.Ports.HTTP; p != 80 {
 		f.Setup.URL += fmt.Sprintf(":%d", p)

@@ -79,6 +79,7 @@ func (b *Box) stages() []*stage {
 		upkeep.parts = append(upkeep.parts, b.retried(part{"announcement", b.announce}))
 	}
 	control := &stage{name: "control", parts: []part{{"control", b.serveControl}}}
+	queue := &stage{name: "queue", parts: []part{{"queue", b.queue.Run}}}
 	web, mail := &stage{name: "web"}, &stage{name: "mail"}
 	for _, s := range b.services {
 		to := mail
@@ -87,7 +88,7 @@ func (b *Box) stages() []*stage {
 		}
 		to.parts = append(to.parts, part{s.name, func(ctx context.Context) error { return s.serve(ctx, s.listener) }})
 	}
-	return []*stage{upkeep, control, web, mail}
+	return []*stage{upkeep, control, queue, web, mail}
 }
 
 // start runs the stage's parts. A part that ends before it is told to is a

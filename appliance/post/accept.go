@@ -22,7 +22,7 @@ const copyBuffer = 16 << 10
 // should be told; otherwise nothing was delivered to anybody.
 //
 // Errors of body come back wrapped as they are. The others are ErrLoop,
-// ErrHeader and ErrNotYours (submissions), ErrChanged, store.ErrQuota,
+// ErrHeader, ErrNotYours and ErrSendTime (submissions), ErrChanged, store.ErrQuota,
 // ErrNeverFits, store.ErrFull, and whatever the store reports.
 func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id string, err error) {
 	if len(e.Recipients) == 0 {
@@ -45,6 +45,10 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 	if err != nil {
 		return "", fmt.Errorf("describe message: %w", err)
 	}
+	at, err := o.sendAt(e, edit, now)
+	if err != nil {
+		return "", err
+	}
 	err = o.Store.Update(func(tx *store.Tx) error {
 		d, err := o.directory(tx)
 		if err != nil {
@@ -55,7 +59,13 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 				return err
 			}
 		}
-		return d.deliver(e, blob, now, meta)
+		if err := d.deliver(e, &parcel{blob: blob, name: id, now: now, meta: meta, at: at}); err != nil {
+			return err
+		}
+		if e.Also != nil {
+			return e.Also(tx)
+		}
+		return nil
 	})
 	if err != nil {
 		return "", err
@@ -101,24 +111,50 @@ func (o *Office) take(ctx context.Context, e *Envelope, body io.Reader, w io.Wri
 	return nil, nil
 }
 
-// deliver puts the message into every mailbox it is for, once each.
-func (d *directory) deliver(e *Envelope, blob *store.BlobWriter, now time.Time, meta []byte) error {
+// parcel is a message on its way from Accept into the store.
+type parcel struct {
+	blob *store.BlobWriter
+	name string // queue id
+	now  time.Time
+	meta []byte
+	at   time.Time // when it is to be sent; zero: now
+}
+
+// deliver puts the message into every mailbox it is for, once each, and what
+// leaves the box, or is for later, into the queue.
+func (d *directory) deliver(e *Envelope, p *parcel) error {
 	var to []delivery
+	var out []store.QueuedRecipient
 	for _, rcpt := range e.Recipients {
-		r, err := d.route(rcpt.Address)
+		r, err := d.reach(e, rcpt.Address)
 		if err != nil {
 			return fmt.Errorf("%w: %v", ErrChanged, err)
+		}
+		if !p.at.IsZero() {
+			out = append(out, rcpt.queued(rcpt.Address))
+			continue
 		}
 		for _, one := range r.local {
 			if !slices.Contains(to, one) {
 				to = append(to, one)
 			}
 		}
+		for _, address := range r.remote {
+			out = append(out, rcpt.queued(address))
+		}
 	}
-	id, err := d.tx.PutMessage(blob, now, meta)
+	id, err := d.tx.PutMessage(p.blob, p.now, p.meta)
 	if err != nil {
 		return err
 	}
+	if err := d.putAll(to, id, p.blob.Size()); err != nil {
+		return err
+	}
+	return d.enqueue(e, p, id, out)
+}
+
+// putAll appends to every mailbox, once each.
+func (d *directory) putAll(to []delivery, id store.MessageID, size int64) error {
 	var done []store.MailboxID
 	for _, one := range to {
 		mb, err := d.mailbox(one)
@@ -129,7 +165,7 @@ func (d *directory) deliver(e *Envelope, blob *store.BlobWriter, now time.Time, 
 			continue
 		}
 		done = append(done, mb)
-		if err := d.put(one.account, mb, id, blob.Size()); err != nil {
+		if err := d.put(one.account, mb, id, size); err != nil {
 			return err
 		}
 	}

@@ -19,9 +19,10 @@ const (
 
 // editor is the part of a submission server that mends messages (RFC 6409
 // section 8), as a filter: the header is edited while it streams to w and the
-// body passes untouched. Bcc, Resent-Bcc and Return-Path are taken out, Date
-// and Message-ID are put at the end of the header when they are missing. The
-// raw From and Sender fields are kept for the check of the author.
+// body passes untouched. Bcc, Resent-Bcc, Return-Path and the times to send at
+// are taken out, Date and Message-ID are put at the end of the header when they
+// are missing. The raw From and Sender fields are kept for the check of the
+// author, and the times.
 //
 // Only the name of the current field, the output of the current Write and the
 // fields kept are in memory.
@@ -37,6 +38,8 @@ type editor struct {
 
 	hasDate, hasMessageID bool
 	from, sender          [][]byte // raw values, one for each field
+	sendAt                [][]byte // of X-Send-At and Deferred-Delivery
+	draft                 bool     // also take out what mail programs note in drafts
 }
 
 type editState uint8
@@ -137,6 +140,13 @@ func (e *editor) field(name string) {
 	switch name {
 	case "bcc", "resent-bcc", "return-path":
 		e.dropped = true
+	case "x-send-at", "deferred-delivery":
+		e.dropped = true
+		e.sendAt = append(e.sendAt, nil)
+		e.keep = &e.sendAt[len(e.sendAt)-1]
+	case "fcc", "x-mozilla-draft-info", "x-mozilla-status", "x-mozilla-status2", "x-mozilla-keys",
+		"x-identity-key", "x-account-key":
+		e.dropped = e.draft
 	case "date":
 		e.hasDate = true
 	case "message-id":

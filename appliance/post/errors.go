@@ -15,6 +15,22 @@ var (
 	// and this box does not send mail out (550 5.7.1).
 	ErrNotLocal = errors.New("this box delivers to its own addresses only")
 
+	// ErrNoWayOut: the address is on another system, and the owner has not
+	// said how mail gets there (550 5.7.1).
+	ErrNoWayOut = errors.New("this box does not send mail to other systems yet; " +
+		"its owner can name the provider's mail server with posthorn smarthost set")
+
+	// ErrSendTime: a time to send at that makes no sense, or is more than
+	// MaxSchedule ahead (554 5.6.0).
+	ErrSendTime = errors.New("no time to send at")
+
+	// ErrClock: a message is to be sent at a time counted from now, and the
+	// box does not know what time it is (451 4.3.0).
+	ErrClock = errors.New("the box's clock is not set yet")
+
+	// ErrNoRecipients: a draft that is to be sent names nobody.
+	ErrNoRecipients = errors.New("message names no recipient in To, Cc or Bcc")
+
 	// ErrAliasLoop: the alias leads back to itself, or to more than
 	// MaxAliasSteps places (550 5.4.6).
 	ErrAliasLoop = errors.New("alias leads round in circles")

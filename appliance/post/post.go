@@ -35,9 +35,16 @@
 // # Mail that leaves the box
 //
 // A route has a local and a remote part and Accept commits both in one
-// transaction. As long as the box has no way out, a route with a remote part is
-// refused (ErrNotLocal) at RCPT. The stored copy starts with a Return-Path
-// field, which whoever relays it leaves out (RFC 5321 section 4.4).
+// transaction: the remote part goes into the store's queue, held for the undo
+// time of its sender's account, and is shown in the sender's mailbox Outbox.
+// Mail of others than those logged in never has a remote part (ErrNotLocal);
+// as long as the owner has not chosen a road, nobody's has (ErrNoWayOut). The
+// stored copy starts with a Return-Path field, which whoever relays it leaves
+// out (RFC 5321 section 4.4).
+//
+// A message with a field X-Send-At or Deferred-Delivery (RFC 2156) is queued
+// whole, for recipients here too, until that time. So is a [Draft] that is put
+// into one of the mailboxes below Outbox, whose names say when ([SendTime]).
 package post
 
 import (
@@ -46,6 +53,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"posthorn/store"
 )
@@ -65,6 +73,9 @@ type Office struct {
 	// Addresses gives the box's own network addresses, for mail to address
 	// literals such as alice@[192.168.1.5]. nil asks the kernel.
 	Addresses func() []netip.Addr
+
+	// ClockSet tells whether the time of day can be believed; nil: it can.
+	ClockSet func() bool
 }
 
 // Envelope is what the client said about a message outside of it.
@@ -101,6 +112,22 @@ type Envelope struct {
 	Return string
 	ID     string
 
+	// Secure says that the message must not travel without verified TLS
+	// (REQUIRETLS, RFC 8689).
+	Secure bool
+
+	// HoldUntil is when the message is to be sent (FUTURERELEASE, RFC 4865);
+	// zero: now.
+	HoldUntil time.Time
+
+	// Own says that the box itself is the sender, of a notice: it may go
+	// anywhere, and leaves at once.
+	Own bool
+
+	// Also runs in the transaction that accepts the message; may be nil. Like
+	// any update's function it may run more than once.
+	Also func(*store.Tx) error
+
 	// Recipients are the resolved ones, as Resolve returned them.
 	Recipients []Recipient
 }
@@ -125,7 +152,7 @@ func (o *Office) Name() string { return o.Hostname() + ".local" }
 
 // Resolve answers RCPT: may a message with envelope e go to address? It
 // returns the recipient to put into e.Recipients. The errors are ErrAddress,
-// ErrNoSuchUser, ErrNotLocal, ErrAliasLoop, store.ErrQuota (no
+// ErrNoSuchUser, ErrNotLocal, ErrNoWayOut, ErrAliasLoop, store.ErrQuota (no
 // room now), ErrNeverFits and store.ErrFull, wrapped with the address, and
 // whatever the store reports.
 func (o *Office) Resolve(ctx context.Context, e *Envelope, address string) (Recipient, error) {
@@ -140,7 +167,7 @@ func (o *Office) Resolve(ctx context.Context, e *Envelope, address string) (Reci
 		if err != nil {
 			return err
 		}
-		r, err := d.route(address)
+		r, err := d.reach(e, address)
 		if err != nil {
 			return err
 		}

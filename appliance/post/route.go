@@ -20,6 +20,7 @@ type directory struct {
 	settings  store.Settings
 	name      string
 	addresses func() []netip.Addr
+	clockSet  bool
 }
 
 func (o *Office) directory(tx *store.Tx) (*directory, error) {
@@ -31,7 +32,7 @@ func (o *Office) directory(tx *store.Tx) (*directory, error) {
 	if addresses == nil {
 		addresses = kernelAddresses
 	}
-	return &directory{tx: tx, settings: s, name: o.Name(), addresses: addresses}, nil
+	return &directory{tx: tx, settings: s, name: o.Name(), addresses: addresses, clockSet: o.clockSet()}, nil
 }
 
 // route is where one address leads.
@@ -47,9 +48,33 @@ type delivery struct {
 	detail  string
 }
 
-// route follows address to its accounts. It never returns an empty route
-// without an error.
+// route follows address to its accounts, all of them here. It never returns an
+// empty route without an error.
 func (d *directory) route(address string) (route, error) {
+	r, err := d.expand(address)
+	if err == nil && len(r.remote) > 0 {
+		return route{}, fmt.Errorf("<%s>: %w", address, ErrNotLocal)
+	}
+	return r, err
+}
+
+// reach is route for a message with envelope e, which may have ways out of
+// the box.
+func (d *directory) reach(e *Envelope, address string) (route, error) {
+	r, err := d.expand(address)
+	switch {
+	case err != nil || len(r.remote) == 0:
+		return r, err
+	case e.Submitter == nil && !e.Own:
+		return route{}, fmt.Errorf("<%s>: %w", address, ErrNotLocal)
+	case d.settings.Sending == store.SendNone:
+		return route{}, fmt.Errorf("<%s>: %w", address, ErrNoWayOut)
+	}
+	return r, nil
+}
+
+// expand follows address wherever it leads.
+func (d *directory) expand(address string) (route, error) {
 	if _, _, err := Split(address); err != nil {
 		return route{}, fmt.Errorf("<%s>: %w", address, err)
 	}
@@ -58,9 +83,7 @@ func (d *directory) route(address string) (route, error) {
 		return route{}, fmt.Errorf("<%s>: %w", address, err)
 	}
 	switch {
-	case len(x.remote) > 0:
-		return route{}, fmt.Errorf("<%s>: %w", address, ErrNotLocal)
-	case len(x.local) > 0:
+	case len(x.local)+len(x.remote) > 0:
 		return x.route, nil
 	case x.circle:
 		return route{}, fmt.Errorf("<%s>: %w", address, ErrAliasLoop)

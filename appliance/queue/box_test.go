@@ -1,0 +1,283 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"posthorn/appliance/events"
+	"posthorn/appliance/post"
+	"posthorn/appliance/relay"
+	"posthorn/store"
+)
+
+// elsewhere is a mail server of another system: a real one, on a socket.
+type elsewhere struct {
+	addr *net.TCPAddr
+
+	mu    sync.Mutex
+	rcpt  func(to string) error // decides about recipients; nil takes all
+	data  func() error          // decides about messages
+	mails []taken
+	conns int
+}
+
+// taken is a message the server took.
+type taken struct {
+	from string
+	to   []string
+	text string
+}
+
+func newElsewhere(t *testing.T) *elsewhere {
+	e := new(elsewhere)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.addr = l.Addr().(*net.TCPAddr)
+	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.conns++
+		return &visit{e: e}, nil
+	}))
+	s.Domain = "mx.elsewhere.example"
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return e
+}
+
+func (e *elsewhere) set(rcpt func(string) error, data func() error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rcpt, e.data = rcpt, data
+}
+
+func (e *elsewhere) got() []taken {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]taken(nil), e.mails...)
+}
+
+// visit is a session of that server.
+type visit struct {
+	e *elsewhere
+	m taken
+}
+
+func (v *visit) Mail(from string, _ *smtp.MailOptions) error {
+	v.m = taken{from: from}
+	return nil
+}
+
+func (v *visit) Rcpt(to string, _ *smtp.RcptOptions) error {
+	v.e.mu.Lock()
+	rcpt := v.e.rcpt
+	v.e.mu.Unlock()
+	if rcpt != nil {
+		if err := rcpt(to); err != nil {
+			return err
+		}
+	}
+	v.m.to = append(v.m.to, to)
+	return nil
+}
+
+func (v *visit) Data(r io.Reader) error {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	v.e.mu.Lock()
+	data := v.e.data
+	v.e.mu.Unlock()
+	if data != nil {
+		if err := data(); err != nil {
+			return err
+		}
+	}
+	v.m.text = string(b)
+	v.e.mu.Lock()
+	defer v.e.mu.Unlock()
+	v.e.mails = append(v.e.mails, v.m)
+	return nil
+}
+
+func (v *visit) Reset()        {}
+func (v *visit) Logout() error { return nil }
+
+// box is a queue with its store and the accounts alice, the owner, and bob.
+type box struct {
+	*Queue
+	t     *testing.T
+	alice store.Account
+	stop  func()
+}
+
+// newBox makes a box whose smarthost is e.
+func newBox(t *testing.T, e *elsewhere, undo time.Duration) *box {
+	b := &box{t: t}
+	hub := events.NewHub()
+	s, err := store.Open(store.Options{OnCommit: hub.Announce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	office := &post.Office{Store: s, Hostname: func() string { return "mailbox" }, Log: log}
+	b.Queue = &Queue{Store: s, Office: office, Hub: hub, Log: log,
+		Relay: &relay.Relay{Hostname: office.Name, Log: log, Own: func(netip.Addr) bool { return false }}}
+	b.alice = store.Account{Name: "alice", Owner: true, Undo: undo}
+	err = s.Update(func(tx *store.Tx) error {
+		for _, a := range []*store.Account{&b.alice, {Name: "bob"}} {
+			if err := tx.CreateAccount(a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.useSmarthost(e.addr.Port)
+	t.Cleanup(func() {
+		if b.stop != nil {
+			b.stop()
+		}
+		if r, err := s.Check(context.Background()); err != nil || r.Count > 0 {
+			t.Errorf("check: %v %+v", err, r)
+		}
+		s.Close()
+	})
+	return b
+}
+
+// useSmarthost does what the owner does to send through a server here.
+func (b *box) useSmarthost(port int) {
+	b.t.Helper()
+	err := b.Store.Update(func(tx *store.Tx) error {
+		set, err := tx.Settings()
+		if err != nil {
+			return err
+		}
+		set.Sending = store.SendSmarthost
+		if err := tx.PutSettings(set); err != nil {
+			return err
+		}
+		return relay.PutSmarthosts(tx, []relay.Smarthost{{Host: "127.0.0.1", Port: port, Security: relay.Clear}})
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run runs the queue until the test ends, or stop is called.
+func (b *box) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("queue: %v", err)
+		}
+	})
+}
+
+// submit sends a message of alice's.
+func (b *box) submit(header string, to ...string) {
+	b.t.Helper()
+	e := &post.Envelope{From: "alice@mailbox.local", Submitter: &b.alice, Protocol: "ESMTPSA"}
+	for _, a := range to {
+		r, err := b.Office.Resolve(context.Background(), e, a)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		e.Recipients = append(e.Recipients, r)
+	}
+	text := "From: alice@mailbox.local\r\nSubject: hello\r\n" + header + "\r\n.dot\r\nbody\r\n"
+	if _, err := b.Office.Accept(context.Background(), e, strings.NewReader(text)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// waiting lists the queue.
+func (b *box) waiting() []*store.Queued {
+	b.t.Helper()
+	var list []*store.Queued
+	err := b.Store.View(func(tx *store.Tx) (err error) {
+		list, err = tx.AllQueued(0, 100)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return list
+}
+
+// mailbox returns what lies in a mailbox of an account.
+func (b *box) mailbox(account, name string) (texts []string) {
+	b.t.Helper()
+	var blobs []store.Blob
+	err := b.Store.View(func(tx *store.Tx) error {
+		a, err := tx.AccountByName(account)
+		if err != nil {
+			return err
+		}
+		mb, err := tx.MailboxByName(a.ID, name)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for e, err := range tx.Entries(mb.ID, 0, 0) {
+			if err != nil {
+				return err
+			}
+			m, err := tx.Message(e.Message)
+			if err != nil {
+				return err
+			}
+			blobs = append(blobs, m.Blob)
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, blob := range blobs {
+		r, err := b.Store.OpenBlob(blob)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		var text bytes.Buffer
+		if _, err := io.Copy(&text, r); err != nil {
+			b.t.Fatal(err)
+		}
+		r.Close()
+		texts = append(texts, text.String())
+	}
+	return texts
+}
+
+// eventually waits for something that takes no time of its own.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain: %s", what)
+}

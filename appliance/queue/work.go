@@ -1,0 +1,231 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"posthorn/appliance/message"
+	"posthorn/appliance/relay"
+	"posthorn/store"
+)
+
+// work delivers a batch.
+func (q *Queue) work(ctx context.Context, r *roads, b *batch) {
+	var conn *relay.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close()
+		}
+	}()
+	for i, id := range b.ids {
+		if ctx.Err() != nil {
+			return
+		}
+		var err error
+		if b.way.lane == hereLane {
+			err = q.settle(r, &outcome{id: id, lane: hereLane})
+		} else {
+			conn, err = q.send(ctx, r, b.way, id, conn)
+		}
+		var f *relay.Failure
+		if errors.As(err, &f) && f.Connection && ctx.Err() == nil {
+			q.unreachable(b.way, f)
+			if err = q.putOff(b.way.lane, b.ids[i+1:], r); err == nil {
+				return
+			}
+		}
+		if err != nil && f == nil && ctx.Err() == nil {
+			q.log().ErrorContext(ctx, "delivery not possible now", "queue_number", id, "error", err)
+			q.unreachable(b.way, &relay.Failure{Status: "4.3.0", Text: "the box could not read or write its store", Connection: true})
+			return
+		}
+	}
+}
+
+// job is a message as it goes over one lane.
+type job struct {
+	record *store.Queued
+	blob   store.Blob
+	info   *message.Info
+	to     []relay.Recipient
+	hello  time.Time
+}
+
+// load reads a message and who of its recipients is due in a lane. to is empty
+// when there is nothing to do (any more).
+func (q *Queue) load(r *roads, lane string, id store.QueuedID) (*job, error) {
+	j := new(job)
+	err := q.Store.View(func(tx *store.Tx) error {
+		rec, err := tx.Queued(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		for _, to := range rec.Recipients {
+			if to.State != store.QueuedWaiting || to.Next.After(now) || rec.NotBefore.After(now) {
+				continue
+			}
+			local, err := q.Office.IsLocal(tx, to.Domain())
+			if err != nil {
+				return err
+			}
+			if r.to(rec.From, to.Domain(), local).lane == lane {
+				j.to = append(j.to, relay.Recipient{Address: to.Address, Notify: to.Notify, Original: to.Original})
+			}
+		}
+		if len(j.to) == 0 {
+			return nil
+		}
+		m, err := tx.Message(rec.Message)
+		if err != nil {
+			return err
+		}
+		j.record, j.blob = rec, m.Blob
+		j.info, err = message.Unmarshal(m.Meta)
+		return err
+	})
+	return j, err
+}
+
+// errWithdrawn breaks a delivery off.
+var errWithdrawn = errors.New("withdrawn by its sender")
+
+// send delivers one message over a lane's connection, which it opens if there
+// is none. It returns the connection for the next message, and the failure if
+// it is one of the lane.
+func (q *Queue) send(ctx context.Context, r *roads, w way, id store.QueuedID, conn *relay.Conn) (*relay.Conn, error) {
+	j, err := q.load(r, w.lane, id)
+	if err != nil || len(j.to) == 0 {
+		return conn, err
+	}
+	o := outcome{id: id, lane: w.lane, to: j.to}
+	if conn != nil && (!conn.Usable() || j.record.Secure) {
+		conn.Close()
+		conn = nil
+	}
+	if w.err != nil {
+		err = &relay.Failure{Status: "4.3.5", Connection: true, Text: w.err.Error()}
+	} else if conn == nil {
+		if conn, err = q.Relay.Open(ctx, w.route, j.record.Secure); err == nil {
+			q.reached(w.lane)
+		}
+	}
+	if err == nil {
+		o.results, err = q.hand(ctx, conn, j)
+	}
+	switch {
+	case errors.Is(err, errWithdrawn):
+		q.log().InfoContext(ctx, "message withdrawn while it was being sent", "queue_id", j.record.Name)
+		return conn, nil
+	case err != nil && !errors.As(err, &o.all):
+		return conn, err
+	case ctx.Err() != nil && o.all != nil && !o.all.Uncertain:
+		// The box is stopping: that is no failure of the destination. What was
+		// being handed over is put back when it starts.
+		return conn, ctx.Err()
+	}
+	if err := q.settle(r, &o); err != nil {
+		return conn, err
+	}
+	if o.all != nil {
+		return conn, o.all
+	}
+	return conn, nil
+}
+
+// hand gives a message to a server.
+func (q *Queue) hand(ctx context.Context, conn *relay.Conn, j *job) ([]relay.Result, error) {
+	blob, err := q.Store.OpenBlob(j.blob)
+	if err != nil {
+		return nil, err
+	}
+	defer blob.Close()
+	skip, err := returnPath(blob)
+	if err != nil {
+		return nil, err
+	}
+	rec := j.record
+	m := &relay.Message{From: rec.From, Recipients: j.to, Size: j.info.Size - skip, Body: rec.Body, UTF8: needsUTF8(j),
+		Secure: rec.Secure, Return: rec.Return, Envid: rec.Envid,
+		Text:  io.NewSectionReader(blob, skip, j.info.Size-skip),
+		Final: func(accepted []string) error { return q.mark(rec.ID, accepted) }}
+	if m.Body != "BINARYMIME" {
+		m.Body = ""
+		if j.info.EightBitBody || j.info.EightBitHeader {
+			m.Body = "8BITMIME"
+		}
+	}
+	return conn.Send(ctx, m)
+}
+
+// needsUTF8 tells whether the message travels by SMTPUTF8 only (RFC 6531).
+func needsUTF8(j *job) bool {
+	beyond := func(s string) bool {
+		return slices.ContainsFunc([]byte(s), func(c byte) bool { return c >= 0x80 })
+	}
+	return beyond(j.record.From) || j.record.UTF8 && j.info.EightBitHeader ||
+		slices.ContainsFunc(j.to, func(to relay.Recipient) bool { return beyond(to.Address) })
+}
+
+// maxReturnPath is the longest Return-Path field looked for.
+const maxReturnPath = 1024
+
+// returnPath returns how long the Return-Path field is that a stored message
+// begins with; it stays here (RFC 5321 section 4.4).
+func returnPath(r io.ReaderAt) (int64, error) {
+	buf := make([]byte, maxReturnPath)
+	n, err := r.ReadAt(buf, 0)
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	buf = buf[:n]
+	if !bytes.HasPrefix(buf, []byte("Return-Path:")) {
+		return 0, nil
+	}
+	return int64(bytes.IndexByte(buf, '\n') + 1), nil
+}
+
+// mark writes down that a message is about to be handed over. It fails when
+// the message was withdrawn.
+func (q *Queue) mark(id store.QueuedID, accepted []string) error {
+	return q.Store.Update(func(tx *store.Tx) error {
+		m, err := tx.Queued(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return errWithdrawn
+		}
+		if err != nil {
+			return err
+		}
+		for i := range m.Recipients {
+			if r := &m.Recipients[i]; r.State == store.QueuedWaiting && slices.Contains(accepted, r.Address) {
+				r.State = store.QueuedTrying
+			}
+		}
+		return tx.PutQueued(m)
+	})
+}
+
+// dequeue takes a finished message out of the queue.
+func (q *Queue) dequeue(tx *store.Tx, m *store.Queued) error {
+	sent := store.MailboxID(0)
+	if m.Sent {
+		mb, err := tx.MailboxByRole(m.Account, store.RoleSent)
+		if err == nil {
+			sent = mb.ID
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := tx.Dequeue(m.ID, sent); err != nil {
+		return fmt.Errorf("take message %s out of the queue: %w", m.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package relay
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is a connection to a server that has been greeted. It is for one
+// goroutine.
+type Conn struct {
+	relay *Relay
+	route Route
+	host  string // name of the server
+	conn  net.Conn
+	in    *bufio.Reader
+	out   *bufio.Writer
+	ext   map[string]string // extensions offered: keyword -> parameters
+	tls   *tls.ConnectionState
+	dead  bool // nothing more can be said
+	sent  int  // messages
+	final atomic.Bool
+	stop  func() bool
+}
+
+// Open connects to a server of the route. With secure set only one that proves
+// who it is will do (REQUIRETLS). The error is a *Failure. When ctx ends the
+// connection breaks, StopTime later if the answer to a message is awaited.
+func (r *Relay) Open(ctx context.Context, route Route, secure bool) (*Conn, error) {
+	places, err := r.endpoints(ctx, route)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range places {
+		var c *Conn
+		if c, err = r.open(ctx, route, e, secure, true); err == nil {
+			r.log().InfoContext(ctx, "connected to mail server", "route", route.Name(), "server", c.describe())
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		r.log().WarnContext(ctx, "mail server not usable", "route", route.Name(), "server", e.host, "address", e.addr, "error", err)
+	}
+	return nil, soften(route, err)
+}
+
+// open connects to one address. Where TLS is an offer and fails, it goes
+// without it in a second connection.
+func (r *Relay) open(ctx context.Context, route Route, e endpoint, secure, tryTLS bool) (*Conn, error) {
+	dialer := net.Dialer{Timeout: ConnectTime}
+	conn, err := dialer.DialContext(ctx, "tcp", e.addr.String())
+	if err != nil {
+		return nil, &Failure{Host: e.host, Status: "4.4.1", Connection: true, Text: fmt.Sprintf("can't connect to port %d: %s", e.addr.Port(), plain(err))}
+	}
+	c := &Conn{relay: r, route: route, host: e.host}
+	c.use(conn)
+	c.stop = context.AfterFunc(ctx, func() {
+		if c.final.Load() {
+			conn.SetDeadline(time.Now().Add(StopTime))
+			return
+		}
+		conn.Close()
+	})
+	again, err := c.greet(secure, tryTLS)
+	if err == nil {
+		return c, nil
+	}
+	c.abandon()
+	if again && ctx.Err() == nil {
+		r.log().WarnContext(ctx, "TLS failed, going without", "server", e.host, "error", err)
+		return r.open(ctx, route, e, secure, false)
+	}
+	return nil, err
+}
+
+// plain leaves out of a network error what its reader knows.
+func plain(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		if op.Timeout() {
+			return "no answer"
+		}
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+func (c *Conn) use(conn net.Conn) {
+	c.conn = conn
+	c.in = bufio.NewReaderSize(conn, maxReplyLine)
+	c.out = bufio.NewWriterSize(conn, 16<<10)
+}
+
+// greet brings the connection to where MAIL can be said. again says that a
+// connection without TLS is worth a try.
+func (c *Conn) greet(secure, tryTLS bool) (again bool, err error) {
+	s := c.route.Smarthost
+	if s != nil && s.Security == TLS {
+		if err := c.handshake(true); err != nil {
+			return false, err
+		}
+	}
+	c.limit(GreetingTime)
+	r, err := c.readReply()
+	if err != nil {
+		return false, c.broken("before the greeting", err)
+	}
+	if r.code != 220 {
+		f := c.failure(r)
+		f.Connection = true
+		return false, f
+	}
+	if name, _, _ := strings.Cut(strings.Join(r.lines, " "), " "); strings.EqualFold(name, c.relay.Hostname()) {
+		return false, &Failure{Host: c.host, Status: "5.4.6", Permanent: true, Connection: true,
+			Text: "that server is this box itself: mail would go round in circles"}
+	}
+	if err := c.hello(); err != nil {
+		return false, err
+	}
+	if again, err := c.startTLS(secure, tryTLS); err != nil {
+		return again, err
+	}
+	if s != nil && s.User != "" {
+		return false, c.login(s)
+	}
+	return false, nil
+}
+
+// startTLS turns TLS on where it is offered or needed (RFC 3207).
+func (c *Conn) startTLS(secure, tryTLS bool) (again bool, err error) {
+	s := c.route.Smarthost
+	need := secure || s != nil && s.Security == STARTTLS
+	_, offered := c.ext["STARTTLS"]
+	switch {
+	case c.tls != nil, s != nil && s.Security == Clear && !secure, !need && (!offered || !tryTLS):
+		return false, nil
+	case !offered:
+		return false, &Failure{Host: c.host, Status: "4.7.10", Connection: true, Text: "the server offers no encryption (STARTTLS)"}
+	}
+	c.limit(LoginTime)
+	r, err := c.command("STARTTLS")
+	if err == nil && r.code != 220 {
+		err = c.failure(r)
+	}
+	if err == nil {
+		err = c.handshake(need)
+	}
+	if err != nil {
+		return !need, err
+	}
+	return false, c.hello()
+}
+
+// handshake makes the connection a TLS one.
+func (c *Conn) handshake(verify bool) error {
+	config := &tls.Config{ServerName: c.host, RootCAs: c.relay.Roots, MinVersion: tls.VersionTLS12}
+	if !verify {
+		// RFC 7435: encryption without knowing with whom is better than none,
+		// and most domains' servers have no certificate that could be checked.
+		config.InsecureSkipVerify = true
+	}
+	secured := tls.Client(c.conn, config)
+	c.limit(LoginTime)
+	if err := secured.Handshake(); err != nil {
+		var wrong *tls.CertificateVerificationError
+		if errors.As(err, &wrong) {
+			return &Failure{Host: c.host, Status: "4.7.5", Connection: true, Text: fmt.Sprintf("the server's certificate can't be trusted: %v", wrong.Err)}
+		}
+		return &Failure{Host: c.host, Status: "4.7.5", Connection: true, Text: fmt.Sprintf("no encrypted connection came about: %v", err)}
+	}
+	c.use(secured)
+	state := secured.ConnectionState()
+	c.tls = &state
+	return nil
+}
+
+// hello greets with EHLO, or HELO for servers that know no other.
+func (c *Conn) hello() error {
+	c.limit(CommandTime)
+	c.ext = make(map[string]string)
+	r, err := c.command("EHLO " + c.relay.Hostname())
+	if err != nil {
+		return err
+	}
+	if r.code >= 500 && c.tls == nil && (c.route.Smarthost == nil || c.route.Smarthost.User == "") {
+		if r, err = c.command("HELO " + c.relay.Hostname()); err != nil {
+			return err
+		}
+		r.lines = r.lines[:1]
+	}
+	if r.code != 250 {
+		f := c.failure(r)
+		f.Connection = true
+		return f
+	}
+	for _, line := range r.lines[1:] {
+		keyword, params, _ := strings.Cut(line, " ")
+		c.ext[strings.ToUpper(keyword)] = params
+	}
+	return nil
+}
+
+// command sends a line and reads the answer. The error is a *Failure of the
+// connection.
+func (c *Conn) command(line string) (reply, error) {
+	verb, _, _ := strings.Cut(line, " ")
+	c.out.WriteString(line)
+	c.out.WriteString("\r\n")
+	if err := c.out.Flush(); err != nil {
+		return reply{}, c.broken("at "+verb, err)
+	}
+	r, err := c.readReply()
+	if err != nil {
+		return r, c.broken("at "+verb, err)
+	}
+	return r, nil
+}
+
+// limit sets how long the next step may take.
+func (c *Conn) limit(d time.Duration) { c.conn.SetDeadline(time.Now().Add(d)) }
+
+// maxSize is the largest message the server takes (RFC 1870); 0: it says none.
+func (c *Conn) maxSize() int64 {
+	n, _ := strconv.ParseInt(strings.TrimSpace(c.ext["SIZE"]), 10, 64)
+	return n
+}
+
+func (c *Conn) offers(keyword string) bool {
+	_, ok := c.ext[keyword]
+	return ok
+}
+
+// describe says what the connection is like.
+func (c *Conn) describe() string {
+	text := c.host + " at " + c.conn.RemoteAddr().String()
+	if c.tls == nil {
+		return text + ", not encrypted"
+	}
+	return text + ", " + tls.VersionName(c.tls.Version)
+}
+
+// Usable tells whether another message can be sent.
+func (c *Conn) Usable() bool { return !c.dead }
+
+// Close says QUIT and closes.
+func (c *Conn) Close() error {
+	if !c.dead {
+		c.limit(5 * time.Second)
+		c.command("QUIT")
+	}
+	return c.abandon()
+}
+
+func (c *Conn) abandon() error {
+	c.dead = true
+	c.stop()
+	return c.conn.Close()
+}
