@@ -26,7 +26,9 @@ func TestManySmallMessages(t *testing.T) {
 	opts := Options{Dir: dir, Memory: 256 << 20, Reserve: 1 << 20}
 	s := openTest(t, opts)
 	_, inbox := newAccount(t, s, "alice")
-	body := func(n int) string { return fmt.Sprintf("Subject: %d\r\n\r\nsmall message %x\r\n", n, uint32(n)*2654435761) }
+	body := func(n int) string {
+		return fmt.Sprintf("Subject: %d\r\n\r\nsmall message %x\r\n", n, uint32(n)*2654435761)
+	}
 	for first := 0; first < many; first += batch {
 		writers := make([]*BlobWriter, min(batch, many-first))
 		for i := range writers {
