@@ -18,7 +18,8 @@ import (
 )
 
 // Progress is told how far a transfer is: octets of files for an import,
-// messages for an export.
+// messages for an export. The last call, of a transfer that succeeds, has done
+// equal to total, and no other has.
 type Progress func(done, total int64)
 
 // Summary is what a transfer did.
@@ -56,7 +57,11 @@ func (c *Client) Import(ctx context.Context, name string, format mailfile.Format
 		Message: func(m *mailfile.Message) error { return in.message(ctx, m) },
 		Skipped: func(path string, err error) { in.failed(fmt.Sprintf("%s: %v", path, err)) },
 	})
-	return in.Summary, cmp.Or(in.finish(), err)
+	err = cmp.Or(in.finish(), err)
+	if err == nil && progress != nil {
+		progress(in.total, in.total)
+	}
+	return in.Summary, err
 }
 
 // measure adds up the files at path.
@@ -165,7 +170,7 @@ func (in *importer) finish() error {
 	in.Messages += in.result.Added
 	in.Duplicates += in.result.Duplicates
 	in.Bytes += in.result.Bytes
-	if in.progress != nil {
+	if in.progress != nil && in.done < in.total {
 		in.progress(in.done, in.total)
 	}
 	return nil
@@ -194,10 +199,16 @@ func (c *Client) Export(ctx context.Context, name string, format mailfile.Format
 		return sum, err
 	}
 	parts := multipart.NewReader(resp.Body, params["boundary"])
-	for done := int64(0); ; done++ {
+	for {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
-			return sum, out.Close()
+			if err := out.Close(); err != nil {
+				return sum, err
+			}
+			if progress != nil {
+				progress(total, total)
+			}
+			return sum, nil
 		}
 		if err != nil {
 			return sum, fmt.Errorf("export is not complete: %w", err)
@@ -205,8 +216,8 @@ func (c *Client) Export(ctx context.Context, name string, format mailfile.Format
 		if err := sum.write(out, part); err != nil {
 			return sum, err
 		}
-		if progress != nil {
-			progress(min(done, total), total)
+		if done := int64(sum.Messages + sum.Duplicates + sum.Failed); progress != nil && done < total {
+			progress(done, total)
 		}
 	}
 }

@@ -27,11 +27,13 @@ type collected struct {
 
 func readAll(t *testing.T, f Format, path string) (list []collected, folders []string) {
 	t.Helper()
+	octets := int64(0)
 	err := f.Read(path, Visitor{
 		Folder:  func(name string) error { folders = append(folders, name); return nil },
 		Skipped: func(path string, err error) { t.Errorf("%s skipped: %v", path, err) },
 		Message: func(m *Message) error {
 			b, err := io.ReadAll(m.Body)
+			octets += m.Octets
 			list = append(list, collected{m.Mailbox, m.Flags, m.Keywords, m.Received, string(b)})
 			return err
 		},
@@ -39,7 +41,27 @@ func readAll(t *testing.T, f Format, path string) (list []collected, folders []s
 	if err != nil {
 		t.Fatal(err)
 	}
+	if size := treeSize(t, path); octets > size || octets == 0 && len(list) > 0 {
+		t.Errorf("messages are said to take %d octets of %d", octets, size)
+	}
 	return list, folders
+}
+
+func treeSize(t *testing.T, path string) (octets int64) {
+	err := filepath.WalkDir(path, func(_ string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() {
+			octets += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
 }
 
 func put(t *testing.T, path, text string) {

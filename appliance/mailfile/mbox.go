@@ -108,6 +108,7 @@ func readMbox(path, name string, v Visitor) error {
 	}
 	defer f.Close()
 	box := &mboxReader{r: bufio.NewReaderSize(f, bufSize)}
+	before := int64(0)
 	for {
 		m, err := box.next()
 		if err == io.EOF {
@@ -120,22 +121,25 @@ func readMbox(path, name string, v Visitor) error {
 			continue
 		}
 		m.Mailbox = name
-		m.Body = &counted{r: m.Body, m: m}
+		m.Body = &counted{r: m.Body, box: box, before: before, m: m}
 		if err := v.Message(m); err != nil {
 			return err
 		}
+		before = box.octets
 	}
 }
 
-// counted adds up a message's octets while it is read.
+// counted notes how much of the file a message took.
 type counted struct {
-	r io.Reader
-	m *Message
+	r      io.Reader
+	box    *mboxReader
+	before int64 // octets of the file before it
+	m      *Message
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.m.Octets += int64(n)
+	c.m.Octets = c.box.octets - c.before
 	return n, err
 }
 
@@ -151,6 +155,7 @@ type mboxReader struct {
 	mid     bool   // the last segment did not end its line
 	blank   []byte // an empty line that may belong to the next From_ line
 	rest    []byte // of the current segment
+	octets  int64  // read from the file
 }
 
 // next returns the next message, or nil for one that its mail program had
@@ -162,6 +167,7 @@ func (b *mboxReader) next() (*Message, error) {
 		if len(line) == 0 {
 			return nil, err
 		}
+		b.octets += int64(len(line))
 		b.from = bytes.Clone(line)
 	} else if _, err := io.Copy(io.Discard, b); err != nil {
 		return nil, err
@@ -207,6 +213,7 @@ func (b *mboxReader) segment() error {
 		b.ended = true // the empty line before the end, if any, is the format's
 		return nil
 	}
+	b.octets += int64(len(seg))
 	starts := !b.mid
 	b.mid = seg[len(seg)-1] != '\n'
 	if !starts {

@@ -89,7 +89,7 @@ func (e *env) progress(format func(int64) string) control.Progress {
 		if total > 0 {
 			filled = int(min(done, total) * width / total)
 		}
-		fmt.Fprintf(out, "\r[%s%s] %s of %s ", strings.Repeat("#", filled), strings.Repeat(".", width-filled), format(done), format(total))
+		fmt.Fprintf(out, "\r\x1b[K[%s%s] %s of %s", strings.Repeat("#", filled), strings.Repeat(".", width-filled), format(done), format(total))
 		if done >= total {
 			fmt.Fprintln(out)
 		}
