@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,6 +67,26 @@ func deliverForEver(dir string) {
 		}()
 	}
 	select {}
+}
+
+// TestEmptyLogFiles: power failed while Badger was making its next files.
+func TestEmptyLogFiles(t *testing.T) {
+	opts := Options{Dir: t.TempDir()}
+	s := openTest(t, opts)
+	_, inbox := newAccount(t, s, "alice")
+	deliver(t, s, inbox, []byte("mail"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"00099.mem", "000099.vlog"} {
+		if err := os.WriteFile(filepath.Join(opts.Dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = openTest(t, opts)
+	if got := readBody(t, s, inbox, 1); string(got) != "mail" {
+		t.Errorf("the mail is %q now", got)
+	}
 }
 
 // TestKilledWhileDelivering kills a delivering process again and again: every

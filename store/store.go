@@ -74,7 +74,7 @@ func Open(opts Options) (*Store, error) {
 	if s.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	if s.db, err = openBadger(badgerOptions(opts, c)); err != nil {
+	if s.db, err = openBadger(badgerOptions(opts, c), s.log); err != nil {
 		return nil, err
 	}
 	go s.commit()
@@ -94,11 +94,19 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// openBadger opens the database. After a power cut a file that was just being
-// made can be empty: the first try fails on it and removes it.
-func openBadger(o badger.Options) (*badger.DB, error) {
+// openBadger opens the database. After a power cut files that were just being
+// made can be empty, one of each kind: a try fails on one and removes it.
+func openBadger(o badger.Options, log *slog.Logger) (*badger.DB, error) {
+	if !o.InMemory {
+		if err := mendManifest(o, log); err != nil {
+			return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
+		}
+	}
 	db, err := badger.Open(o)
-	if err != nil && strings.Contains(err.Error(), "Create a new file") {
+	for range 2 {
+		if err == nil || !strings.Contains(err.Error(), "Create a new file") {
+			break
+		}
 		db, err = badger.Open(o)
 	}
 	if err != nil && strings.Contains(err.Error(), "Cannot acquire directory lock") {
