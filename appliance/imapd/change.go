@@ -56,10 +56,10 @@ func applyFlags(e store.Entry, op imap.StoreFlagsOp, bits store.Flags, keywords 
 // setFlags changes the flags of some messages in one update and returns their
 // entries; those that are gone are left out. The client is taken to know of it.
 func (s *session) setFlags(sel *selected, uids []uint32, to func(store.Entry) (store.Flags, []string)) ([]store.Entry, error) {
-	var entries []store.Entry
+	var old, entries []store.Entry
 	err := s.server.Store.Update(func(tx *store.Tx) error {
-		old, err := readEntries(tx, sel.mailbox, uids)
-		if err != nil {
+		var err error
+		if old, err = readEntries(tx, sel.mailbox, uids); err != nil {
 			return err
 		}
 		entries = make([]store.Entry, 0, len(old))
@@ -73,12 +73,13 @@ func (s *session) setFlags(sel *selected, uids []uint32, to func(store.Entry) (s
 		}
 		return nil
 	})
-	for _, e := range entries {
-		if err == nil && e.ModSeq > sel.modSeq {
-			sel.did(e.ModSeq)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return entries, err
+	for i, e := range entries {
+		sel.did(e.UID, old[i].ModSeq, e.ModSeq)
+	}
+	return entries, nil
 }
 
 // writeFlags is the FETCH response with an entry's flags.
@@ -86,6 +87,7 @@ func writeFlags(w *imapserver.FetchWriter, sel *selected, e store.Entry) {
 	m := w.CreateMessage(uint32(sel.uids.Seq(e.UID)))
 	m.WriteUID(uid(e))
 	m.WriteFlags(fromFlags(e.Flags, e.Keywords))
+	sel.mixed.Remove(e.UID)
 	m.Close()
 }
 

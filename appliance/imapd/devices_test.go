@@ -72,7 +72,7 @@ func TestManyDevices(t *testing.T) {
 		all := []string{`\Seen`, `\Flagged`, `\Deleted`, `$Work`, `\Seen $Home`}
 		return all[random.IntN(len(all))]
 	}
-	for range 1000 {
+	for range 700 {
 		m := mirrors[random.IntN(len(mirrors))]
 		n := random.IntN(len(m.uids)+1) + 1
 		some := fmt.Sprintf("%d:%d", n, n+random.IntN(4))

@@ -131,7 +131,7 @@ func TestHistoryLost(t *testing.T) {
 	c := b.login()
 	c.ok("SELECT INBOX")
 	var mb *store.Mailbox
-	for i := range 6000 {
+	for i := range 4500 {
 		err := b.store.Update(func(tx *store.Tx) (err error) {
 			if mb, err = tx.MailboxByName(b.alice, "INBOX"); err != nil {
 				return err

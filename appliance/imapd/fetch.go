@@ -184,6 +184,7 @@ func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, i
 	}
 	if p.Flags || it.flags {
 		m.WriteFlags(fromFlags(it.Flags, it.Keywords))
+		sel.mixed.Remove(it.UID)
 	}
 	if p.InternalDate {
 		m.WriteInternalDate(it.Received)

@@ -103,7 +103,7 @@ func (s *session) tellFlags(w *imapserver.UpdateWriter, sel *selected) error {
 			return err
 		}
 		for _, e := range entries {
-			if sel.isOwn(e.ModSeq) {
+			if sel.knows(e.UID, e.ModSeq) {
 				continue
 			}
 			if err := w.WriteMessageFlags(uint32(sel.uids.Seq(e.UID)), uid(e), fromFlags(e.Flags, e.Keywords)); err != nil {
@@ -111,7 +111,7 @@ func (s *session) tellFlags(w *imapserver.UpdateWriter, sel *selected) error {
 			}
 		}
 	}
-	sel.own = nil
+	sel.allTold()
 	return nil
 }
 

@@ -20,8 +20,10 @@ type view struct {
 	uids    *store.UIDSet
 	modSeq  uint64
 	uidNext uint32
-	// own are the changes this client made and was told of in the answer.
-	own []uint64
+	// own are the changes this client made, in ascending order. It knows the
+	// flags they left, unless others had changed them before: these are mixed.
+	own   []uint64
+	mixed *store.UIDSet
 
 	// Known to us and not yet told.
 	gone    *store.UIDSet
@@ -35,20 +37,30 @@ func openView(tx *store.Tx, mb *store.Mailbox) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{mailbox: mb.ID, uids: uids, modSeq: mb.ModSeq, uidNext: mb.UIDNext}
-	v.told()
-	return v, nil
+	return &view{
+		mailbox: mb.ID, uids: uids, modSeq: mb.ModSeq, uidNext: mb.UIDNext, mixed: store.NewUIDSet(),
+		gone: store.NewUIDSet(), fresh: store.NewUIDSet(), changed: store.NewUIDSet(),
+	}, nil
 }
 
-func (v *view) told() {
-	v.gone, v.fresh, v.changed = store.NewUIDSet(), store.NewUIDSet(), store.NewUIDSet()
-}
-
-// did notes that the client made this change and knows of it.
-func (v *view) did(modSeq uint64) {
-	if len(v.own) == 0 || v.own[len(v.own)-1] != modSeq {
-		v.own = append(v.own, modSeq)
+// did notes that the client changed a message, which was last changed at before
+// and is now at after.
+func (v *view) did(uid uint32, before, after uint64) {
+	if before == after {
+		return // it was so already
 	}
+	if v.changed.Contains(uid) || before > v.modSeq && !v.isOwn(before) {
+		v.mixed.Add(uid)
+	}
+	if !v.isOwn(after) {
+		v.own = append(v.own, after)
+	}
+}
+
+// knows says whether the client knows the flags of a message last changed at
+// modSeq.
+func (v *view) knows(uid uint32, modSeq uint64) bool {
+	return v.isOwn(modSeq) && !v.mixed.Contains(uid)
 }
 
 // isOwn says whether the client made the change.
@@ -140,6 +152,11 @@ func (v *view) takeFresh() bool {
 	v.uids = v.uids.Or(v.fresh)
 	v.fresh = store.NewUIDSet()
 	return true
+}
+
+// allTold notes that the client knows all flags.
+func (v *view) allTold() {
+	v.own, v.mixed = nil, store.NewUIDSet()
 }
 
 // takeChanged returns the messages whose flags the client may not know.
