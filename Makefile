@@ -15,7 +15,7 @@ SOURCES = $(shell go list -f '{{.Dir}}' ./...)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
 
-.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full screens clean
+.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full screens image test-image clean
 
 build:
 	go build $(FLAGS) -o build/posthorn $(PROGRAM)
@@ -66,6 +66,14 @@ test-clients test-crash test-full: build
 # Every page of the screen in every size, as one picture.
 screens:
 	scripts/screens build/screens.png
+
+# The memory card of a board: make image BOARD=rpi4. QEMU plays the board "qemu".
+image:
+	scripts/image $(or $(BOARD),qemu)
+
+test-image:
+	scripts/image qemu
+	scripts/test-image dist/posthorn-qemu.img
 
 clean:
 	rm -rf build dist
