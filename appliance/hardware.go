@@ -35,7 +35,7 @@ const terminalGap = 100 * time.Millisecond
 // logged and done without.
 func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
 	h := b.config.Hardware
-	r := &panel.Runner{Store: b.store, Hub: b.hub, Log: b.log, Facts: b.facts, ShutDown: b.powerOff}
+	r := &panel.Runner{Store: b.store, Hub: b.hub, Log: b.log, Facts: (&informant{Box: b}).tell, ShutDown: b.powerOff}
 	switch {
 	case h.Display.Where == detect.Nowhere:
 	case h.Display.Where == detect.Auto && !m.MayProbe():
@@ -114,24 +114,39 @@ func (b *Box) drawTerminal(last <-chan struct{}) {
 	}
 }
 
-// facts adds to what is shown what only the box knows.
-func (b *Box) facts(f *panel.Face) {
-	f.Host = b.hostname() + ".local"
-	f.Version = b.config.Version
-	f.ClockSet = b.clock.Set()
-	f.Certificate = b.certs.Until()
-	for _, s := range b.services {
+// queueAge is how old what is shown of the queue may be: a long one takes a
+// while to go through.
+const queueAge = 5 * time.Second
+
+// informant tells the panel what only the box knows.
+type informant struct {
+	*Box
+	waiting panel.Queue
+	read    time.Time // when waiting was
+}
+
+// tell adds it to the facts; the panel calls it from one goroutine.
+func (i *informant) tell(f *panel.Face) {
+	f.Host = i.config.Hostname + ".local"
+	f.Version = i.config.Version
+	f.ClockSet = i.clock.Set()
+	f.Certificate = i.certs.Until()
+	for _, s := range i.services {
 		if strings.HasPrefix(s.name, "imap") || strings.HasPrefix(s.name, "pop3") {
 			f.Clients += int(s.open.Load())
 		}
 	}
-	if q, err := b.queue.Facts(); err == nil {
-		f.Queue = panel.Queue{Waiting: q.Waiting, Failing: q.Failing, Reason: q.Reason}
-	}
 	f.Setup.URL = "http://" + f.Host
-	if p := b.config.Ports.HTTP; p != 80 {
+	if p := i.config.Ports.HTTP; p != 80 {
 		f.Setup.URL += fmt.Sprintf(":%d", p)
 	}
+	if time.Since(i.read) >= queueAge {
+		if q, err := i.queue.Facts(); err == nil { // else what was known stays
+			i.waiting = panel.Queue{Waiting: q.Waiting, Failing: q.Failing, Reason: q.Reason}
+		}
+		i.read = time.Now()
+	}
+	f.Queue = i.waiting
 }
 
 // powerOff shuts the board down; the system then tells the box to stop, as
