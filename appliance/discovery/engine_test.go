@@ -22,11 +22,11 @@ type bench struct {
 }
 
 type sent struct {
-	at    time.Time
-	link  string
-	to    netip.AddrPort
-	msg   *dns.Msg
-	bytes int
+	at   time.Time
+	link string
+	to   netip.AddrPort
+	msg  *dns.Msg
+	data []byte
 }
 
 var (
@@ -53,7 +53,7 @@ func newNamedBench(t *testing.T, r *Responder, links ...Link) *bench {
 		if err := m.Unpack(d.data); err != nil {
 			t.Fatalf("sent a packet that cannot be read: %v", err)
 		}
-		b.out = append(b.out, sent{b.now, d.link.Name, d.to, m, len(d.data)})
+		b.out = append(b.out, sent{b.now, d.link.Name, d.to, m, d.data})
 	}
 	b.links(links...)
 	return b

@@ -34,8 +34,8 @@ func FuzzPacket(f *testing.F) {
 		b.packet(p)
 		b.run(time.Minute)
 		for _, s := range b.out {
-			if s.bytes > maxRoom {
-				t.Errorf("a packet of %d bytes", s.bytes)
+			if len(s.data) > maxRoom {
+				t.Errorf("a packet of %d bytes", len(s.data))
 			}
 		}
 		if len(b.out) > 200 {
