@@ -183,7 +183,7 @@ func (b *Box) wire() error {
 		Relay: &relay.Relay{Hostname: b.office.Name, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
-		Lines: b.config.Lines.Last, Screen: b.Screen}
+		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay}
 	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
 	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log}
 	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,

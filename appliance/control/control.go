@@ -25,6 +25,11 @@
 //	DELETE /accounts/{name}/app-passwords/{which}
 //	GET    /aliases                           PUT  /aliases/{address}
 //	DELETE /aliases/{address}
+//	GET    /outbox                            mail that waits to leave
+//	DELETE /outbox/{number}                   POST /outbox/{number}/retry
+//	GET    /smarthosts                        PUT  /smarthosts
+//	DELETE /smarthosts/{host}                 POST /smarthosts/test
+//	GET    /sending                           PUT  /sending
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
 //	POST   /accounts/{name}/mailboxes         make sure a mailbox exists
@@ -43,6 +48,7 @@ import (
 	"time"
 
 	"posthorn/appliance/login"
+	"posthorn/appliance/relay"
 	"posthorn/hw/softpanel"
 	"posthorn/store"
 )
@@ -73,6 +79,12 @@ type Box struct {
 	Lines func() []string
 	// Screen returns what a running box's display shows; nil when none runs.
 	Screen func() softpanel.Glass
+
+	// RetryQueue tells the queue of a running box to look at what is due, even
+	// for destinations that could not be reached; nil when none runs.
+	RetryQueue func()
+	// Relay tests smarthosts; nil makes one that greets as mailbox.local.
+	Relay *relay.Relay
 
 	importing sync.Mutex // one batch at a time; guards what follows
 	index     index

@@ -66,6 +66,8 @@ func (b *Box) Handler() http.Handler {
 	})
 	b.devices(route)
 	b.mailboxRoutes(route)
+	b.outboxRoutes(route)
+	b.sendingRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)
@@ -148,7 +150,7 @@ func code(err error) int {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, login.ErrNoAppPassword):
 		return http.StatusNotFound
-	case errors.Is(err, store.ErrExists):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending):
 		return http.StatusConflict
 	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password):
 		return http.StatusBadRequest

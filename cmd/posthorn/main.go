@@ -41,7 +41,7 @@ type env struct {
 }
 
 func commands() []command {
-	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands,
+	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands,
 		upkeepCommands, transferCommands, screenCommands, []command{versionCommand})
 }
 

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-smtp"
+)
+
+func TestSmarthostCommands(t *testing.T) {
+	s := newShell(t)
+	_, stderr, status := s.try("secret\n", "smarthost set smtp.example.com --security none --user me --password-stdin")
+	if status != exitFailed || !strings.Contains(stderr, "a password is not sent without encryption") {
+		t.Errorf("a password without encryption: status %d, %q", status, stderr)
+	}
+	s.do("smarthost set smtp.example.com --user me --password-stdin")
+	s.do("smarthost set relay.example.com:587 --sender @work.example")
+	out := s.do("smarthost show")
+	for _, want := range []string{"smtp.example.com:465", "relay.example.com:587", "starttls", "@work.example", "mail to other systems: smarthost"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("smarthost show lacks %q:\n%s", want, out)
+		}
+	}
+	if out := s.do("smarthost show --json"); strings.Contains(out, "a good password") || !strings.Contains(out, `"has_password": true`) {
+		t.Errorf("smarthost show --json says %s", out)
+	}
+	s.do("smarthost remove relay.example.com")
+	s.do("smarthost remove smtp.example.com")
+	s.fails(exitFailed, "not found", "smarthost remove smtp.example.com")
+	if out := s.do("sending"); out != "mail to other systems: none\n" {
+		t.Errorf("sending says %q", out)
+	}
+	s.fails(exitFailed, "there is no smarthost yet", "sending smarthost")
+	s.do("sending direct")
+}
+
+func TestSmarthostTest(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		return nil, nil
+	}))
+	server.Domain = "provider.example"
+	go server.Serve(l)
+	s := newShell(t)
+	s.do("smarthost set " + l.Addr().String() + " --security none")
+	if out := s.do("smarthost test"); !strings.Contains(out, " works: 127.0.0.1 at "+l.Addr().String()+", not encrypted") {
+		t.Errorf("smarthost test says %q", out)
+	}
+	server.Close()
+	s.fails(exitFailed, "1 of 1 smarthosts can't be used", "smarthost test")
+}
+
+func TestOutboxCommands(t *testing.T) {
+	s := newShell(t)
+	s.do("account add alice --password-stdin")
+	if out := s.do("outbox list"); out != "no mail waits to leave\n" {
+		t.Errorf("outbox list says %q", out)
+	}
+	s.fails(exitFailed, "message 7 does not wait", "outbox cancel 7")
+	s.fails(exitUsage, "no number of a message", "outbox show seven")
+	s.do("outbox retry all")
+}
