@@ -156,7 +156,7 @@ func TestNetworkComesAndGoes(t *testing.T) {
 	home.address(home.addr)
 	found("network after the start")
 
-	port := "p" + strings.TrimPrefix(home.ns, l.prefix)
+	port := home.port("eth0")
 	l.in(l.prefix, "ip", "link", "set", port, "down") // the cable
 	within(t, 5*time.Second, "link lost", func() bool { return !b.now().Claimed })
 	l.in(l.prefix, "ip", "link", "set", port, "up")
@@ -169,7 +169,43 @@ func TestNetworkComesAndGoes(t *testing.T) {
 
 	home.ip("link", "del", "eth0")
 	within(t, 5*time.Second, "interface gone", func() bool { return !b.now().Claimed })
-	home.plug()
+	home.plug("eth0", "br0")
 	home.address(home.addr)
 	found("interface replaced")
+}
+
+// A cable into each of two networks: each hears of the address there and of
+// no other, and a third box on one of them takes part in the conflict.
+func TestTwoNetworks(t *testing.T) {
+	l := newLAN(t)
+	l.addBridge("br1")
+	home, near, far := l.newHost(), l.newHost(), l.newHost()
+	home.address(home.addr)
+	home.plug("eth1", "br1")
+	home.ip("address", "add", "10.78.0.10/24", "dev", "eth1")
+	near.address(near.addr)
+	l.in(l.prefix, "ip", "link", "set", far.port("eth0"), "master", "br1")
+	far.addr = "10.78.0.12"
+	far.address(far.addr)
+	b := home.box("mailbox", "Mail")
+	within(t, 5*time.Second, "claimed on both", func() bool {
+		s := b.now()
+		return len(s.Links) == 2 && s.Links[0].Claimed && s.Links[1].Claimed
+	})
+	here, there := near.avahi("near"), far.avahi("far")
+	for _, tc := range []struct {
+		a        *avahi
+		own, not string
+	}{{here, home.addr, "10.78."}, {there, "10.78.0.10", "10.77."}} {
+		out := tc.a.ask("avahi-resolve", "-4", "-n", "mailbox.local")
+		if !strings.Contains(out, tc.own) || strings.Contains(out, tc.not) {
+			t.Errorf("%s hears %q", tc.a.ns, out)
+		}
+	}
+	// One network lost, the other goes on.
+	home.ip("link", "set", "eth1", "down")
+	within(t, 5*time.Second, "one link", func() bool { s := b.now(); return len(s.Links) == 1 && s.Links[0].Claimed })
+	if !here.resolves("mailbox.local", home.addr) {
+		t.Error("not found any more on the network that stayed")
+	}
 }

@@ -75,9 +75,15 @@ type lan struct {
 func newLAN(t *testing.T) *lan {
 	l := &lan{t: t, prefix: fmt.Sprintf("ph%d", os.Getpid()%10000)}
 	l.addNamespace(l.prefix)
-	l.in(l.prefix, "ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
-	l.in(l.prefix, "ip", "link", "set", "br0", "up")
+	l.addBridge("br0")
 	return l
+}
+
+// addBridge adds a second network that knows nothing of the first.
+func (l *lan) addBridge(name string) {
+	l.t.Helper()
+	l.in(l.prefix, "ip", "link", "add", name, "type", "bridge", "mcast_snooping", "0")
+	l.in(l.prefix, "ip", "link", "set", name, "up")
 }
 
 func (l *lan) addNamespace(name string) {
@@ -103,17 +109,21 @@ func (l *lan) newHost() *host {
 	h := &host{lan: l, ns: fmt.Sprintf("%sh%d", l.prefix, l.hosts), addr: fmt.Sprintf("10.77.0.%d", l.hosts+9)}
 	l.addNamespace(h.ns)
 	h.ip("link", "set", "lo", "up")
-	h.plug()
+	h.plug("eth0", "br0")
 	return h
 }
 
-// plug gives the host a new interface.
-func (h *host) plug() {
+// plug gives the host a new interface on a bridge.
+func (h *host) plug(device, bridge string) {
 	h.t.Helper()
-	port := "p" + strings.TrimPrefix(h.ns, h.prefix)
-	h.lan.in(h.prefix, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", h.ns)
-	h.lan.in(h.prefix, "ip", "link", "set", port, "master", "br0", "up")
-	h.ip("link", "set", "eth0", "up")
+	h.lan.in(h.prefix, "ip", "link", "add", h.port(device), "type", "veth", "peer", "name", device, "netns", h.ns)
+	h.lan.in(h.prefix, "ip", "link", "set", h.port(device), "master", bridge, "up")
+	h.ip("link", "set", device, "up")
+}
+
+// port is the bridge's end of a device's cable.
+func (h *host) port(device string) string {
+	return strings.TrimPrefix(h.ns, h.prefix) + device
 }
 
 func (h *host) ip(args ...string) {
