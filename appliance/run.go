@@ -127,9 +127,13 @@ func (s *stage) stop(within time.Duration) bool {
 func (b *Box) retried(p part) part {
 	return part{p.name, func(ctx context.Context) error {
 		for pause := retryFirst; ; pause = min(2*pause, retryLast) {
+			began := time.Now()
 			err := p.run(ctx)
 			if ctx.Err() != nil {
 				return nil
+			}
+			if time.Since(began) > retryLast {
+				pause = retryFirst // it went well for a while
 			}
 			b.log.Error("part failed", "part", p.name, "error", err, "again_in", pause)
 			select {
