@@ -178,14 +178,14 @@ func (b *Box) wire() error {
 	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
 	// what it is given, and mail programs are no HTTP/2 clients.
 	tls := b.certs.Config
-	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, ClockSet: b.clock.Set}
+	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, Formerly: b.formerly, ClockSet: b.clock.Set}
 	b.queue = &queue.Queue{Store: b.store, Office: b.office, Hub: b.hub, ClockSet: b.clock.Set, Log: b.log,
 		Relay: &relay.Relay{Hostname: b.office.Name, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
 		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay}
 	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
-	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log}
+	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, Office: b.office, TLS: tls(), Version: b.config.Version, Log: b.log}
 	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,
 		Hostname: b.office.Name}
 	web := &webServer{handler: pages, tls: tls(), log: b.log,

@@ -172,6 +172,14 @@ func (b *Box) nameHeld() string {
 	return ""
 }
 
+// formerly are the names the box has addresses under besides its present one.
+func (b *Box) formerly() []string {
+	if held := b.nameHeld(); held != "" {
+		return []string{held}
+	}
+	return nil
+}
+
 // serveSetup puts the documents and the page that help a person to connect a
 // device in front of and into the other pages.
 func (b *Box) serveSetup(mux *http.ServeMux) (http.Handler, error) {

@@ -127,7 +127,7 @@ type informant struct {
 
 // tell adds it to the facts; the panel calls it from one goroutine.
 func (i *informant) tell(f *panel.Face) {
-	f.Host = i.config.Hostname + ".local"
+	f.Host = i.hostname() + ".local"
 	f.Version = i.config.Version
 	f.ClockSet = i.clock.Set()
 	f.Certificate = i.certs.Until()

@@ -89,10 +89,8 @@ func (d *directory) isLocal(domain string) bool {
 		return d.ownAddress(domain[1 : len(domain)-1])
 	}
 	domain = canonical(domain)
-	if domain == canonical(d.name) {
-		return true
-	}
-	return slices.ContainsFunc(d.settings.Domains, func(own string) bool { return canonical(own) == domain })
+	is := func(own string) bool { return canonical(own) == domain }
+	return is(d.name) || slices.ContainsFunc(d.formerly, is) || slices.ContainsFunc(d.settings.Domains, is)
 }
 
 // ownAddress reports whether the inside of an address literal (RFC 5321

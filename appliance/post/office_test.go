@@ -185,6 +185,21 @@ func TestRoute(t *testing.T) {
 	}
 }
 
+// A box that lost its name to another device goes on taking mail for it.
+func TestFormerName(t *testing.T) {
+	o := house(t, store.Options{}, nil)
+	o.Hostname = func() string { return "mailbox-2" }
+	if _, err := o.places("alice@mailbox.local"); !errors.Is(err, ErrNotLocal) {
+		t.Errorf("a name of somebody else's: %v", err)
+	}
+	o.Formerly = func() []string { return []string{"mailbox"} }
+	for _, address := range []string{"alice@mailbox.local", "alice@MAILBOX-2.local"} {
+		if got, err := o.places(address); got != "alice/INBOX" || err != nil {
+			t.Errorf("%s leads to %q, %v", address, got, err)
+		}
+	}
+}
+
 func TestCatchAll(t *testing.T) {
 	o := house(t, store.Options{}, func(s *store.Settings) { s.CatchAll = "carol" })
 	for address, want := range map[string]string{

@@ -70,6 +70,11 @@ type Office struct {
 	// "mailbox". It may change while the box runs (an mDNS conflict).
 	Hostname func() string
 
+	// Formerly gives names without ".local" under which the box has addresses
+	// too: the one it lost to another device. Mail for alice@mailbox.local has
+	// to arrive also while the box must call itself mailbox-2. nil is none.
+	Formerly func() []string
+
 	// Addresses gives the box's own network addresses, for mail to address
 	// literals such as alice@[192.168.1.5]. nil asks the kernel.
 	Addresses func() []netip.Addr

@@ -19,6 +19,7 @@ type directory struct {
 	tx        *store.Tx
 	settings  store.Settings
 	name      string
+	formerly  []string // further names of the box, with .local
 	addresses func() []netip.Addr
 	clockSet  bool
 }
@@ -32,7 +33,13 @@ func (o *Office) directory(tx *store.Tx) (*directory, error) {
 	if addresses == nil {
 		addresses = kernelAddresses
 	}
-	return &directory{tx: tx, settings: s, name: o.Name(), addresses: addresses, clockSet: o.clockSet()}, nil
+	var formerly []string
+	if o.Formerly != nil {
+		for _, name := range o.Formerly() {
+			formerly = append(formerly, name+".local")
+		}
+	}
+	return &directory{tx: tx, settings: s, name: o.Name(), formerly: formerly, addresses: addresses, clockSet: o.clockSet()}, nil
 }
 
 // route is where one address leads.
