@@ -18,7 +18,23 @@ type gatherer struct {
 	store     *store.Store
 	facts     func(*Face)
 	sys, proc string
+	// counts remembers the INBOXes that have not changed since: a small board
+	// would be busy with nothing else while mail pours in.
+	counts map[store.MailboxID]counted
 }
+
+// counted is what was found in an INBOX.
+type counted struct {
+	modSeq uint64
+	at     time.Time
+	number int // of new messages
+	recent bool
+	last   store.Entry
+}
+
+// countAge is how long a count stands in an INBOX that does not change:
+// messages grow older.
+const countAge = time.Minute
 
 // gather reads everything anew. What the store can't tell is left out, and the
 // error says why.
@@ -70,12 +86,14 @@ func (g *gatherer) disk(f *Face) {
 }
 
 // people reads the counts of everybody, and who wrote last.
-func (g *gatherer) people(tx *store.Tx, f *Face, c Choices) error {
+func (g *gatherer) people(tx *store.Tx, f *Face, choices Choices) error {
 	accounts, err := tx.Accounts()
 	if err != nil {
 		return err
 	}
 	f.Setup.Needed = len(accounts) == 0
+	before := g.counts
+	g.counts = make(map[store.MailboxID]counted, len(accounts))
 	var last store.Entry
 	for _, a := range accounts {
 		inbox, err := tx.MailboxByRole(a.ID, store.RoleInbox)
@@ -86,13 +104,17 @@ func (g *gatherer) people(tx *store.Tx, f *Face, c Choices) error {
 		if p.Name == "" {
 			p.Name = a.Name
 		}
-		e, err := countNew(tx, inbox, f.Now, &p)
-		if err != nil {
-			return fmt.Errorf("INBOX of %s: %w", a.Name, err)
+		c, ok := before[inbox.ID]
+		if age := f.Now.Sub(c.at); !ok || c.modSeq != inbox.ModSeq || age < 0 || age >= countAge {
+			if c, err = countNew(tx, inbox, f.Now); err != nil {
+				return fmt.Errorf("INBOX of %s: %w", a.Name, err)
+			}
 		}
-		if e.Saved.After(last.Saved) {
-			last = e
-			f.Latest = &Latest{For: p.Name, At: e.Saved}
+		g.counts[inbox.ID] = c
+		p.New, p.Recent = c.number, c.recent
+		if c.last.Saved.After(last.Saved) {
+			last = c.last
+			f.Latest = &Latest{For: p.Name, At: last.Saved}
 		}
 		if err := quota(tx, a, &p); err != nil {
 			return err
@@ -104,38 +126,38 @@ func (g *gatherer) people(tx *store.Tx, f *Face, c Choices) error {
 		}
 		f.People = append(f.People, p)
 	}
-	if f.Latest == nil || !c.ShowSender {
+	if f.Latest == nil || !choices.ShowSender {
 		return nil
 	}
-	return writer(tx, last, f.Latest, c.ShowSubject)
+	return writer(tx, last, f.Latest, choices.ShowSubject)
 }
 
-// countNew looks at the newest unread messages and returns the newest.
-func countNew(tx *store.Tx, inbox *store.Mailbox, now time.Time, p *Person) (store.Entry, error) {
+// countNew looks at the newest unread messages of an INBOX.
+func countNew(tx *store.Tx, inbox *store.Mailbox, now time.Time) (counted, error) {
+	c := counted{modSeq: inbox.ModSeq, at: now}
 	if inbox.Unseen == 0 {
-		return store.Entry{}, nil
+		return c, nil
 	}
 	unseen, err := tx.Unseen(inbox.ID)
 	if err != nil {
-		return store.Entry{}, err
+		return c, err
 	}
-	var last store.Entry
 	for i := unseen.Len(); i > max(unseen.Len()-newest, 0); i-- {
 		e, err := tx.Entry(inbox.ID, unseen.At(i))
 		if err != nil {
-			return store.Entry{}, err
+			return c, err
 		}
-		if last.UID == 0 {
-			last = e
+		if c.last.UID == 0 {
+			c.last = e
 		}
 		age := now.Sub(e.Saved)
 		if age > 24*time.Hour {
 			break
 		}
-		p.New++
-		p.Recent = p.Recent || age < time.Hour
+		c.number++
+		c.recent = c.recent || age < time.Hour
 	}
-	return last, nil
+	return c, nil
 }
 
 // quota fills in how much of it is used.

@@ -178,7 +178,7 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) loop(ctx context.Context, presses <-chan bool) {
 	watch := r.Hub.Watch(events.All)
 	defer watch.Close()
-	s := &session{Runner: r, gatherer: gatherer{r.Store, r.Facts, "/sys", "/proc"}}
+	s := &session{Runner: r, gatherer: gatherer{store: r.Store, facts: r.Facts, sys: "/sys", proc: "/proc"}}
 	s.director.button, s.director.still = r.Button != nil, !r.Glows
 	timer := time.NewTimer(0)
 	defer timer.Stop()

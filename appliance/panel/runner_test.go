@@ -386,3 +386,23 @@ func TestQuotaAndZone(t *testing.T) {
 		t.Errorf("alerts %+v", a)
 	}
 }
+
+// TestNewGrowsOld counts again when nothing but the time has changed.
+func TestNewGrowsOld(t *testing.T) {
+	b := newBox(t)
+	b.deliver(mail)
+	g := gatherer{store: b.Store, sys: t.TempDir(), proc: t.TempDir()}
+	for _, test := range []struct {
+		after  time.Duration
+		number int
+		recent bool
+	}{{0, 1, true}, {2 * time.Hour, 1, false}, {25 * time.Hour, 0, false}, {time.Hour / 2, 1, true}} {
+		f, _, err := g.gather(time.Now().Add(test.after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := f.People[0]; p.New != test.number || p.Recent != test.recent || p.Unread != 1 {
+			t.Errorf("after %v: %+v", test.after, p)
+		}
+	}
+}

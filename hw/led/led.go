@@ -97,6 +97,11 @@ func Open(root, name string) (*Kernel, error) {
 		}
 		k.offers = append(k.offers, t)
 	}
+	if k.trigger == "pattern" || k.trigger == "timer" {
+		// Left by a process that was killed, this one most likely. What was
+		// there before it is not known; blinking on would be a lie.
+		k.trigger, k.before = "none", "0"
+	}
 	return k, nil
 }
 

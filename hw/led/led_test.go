@@ -144,6 +144,24 @@ func TestWithoutTriggers(t *testing.T) {
 	})
 }
 
+// TestAfterAKill opens an LED that still blinks for a process that is gone.
+func TestAfterAKill(t *testing.T) {
+	root := act(t, "none timer [pattern]")
+	k, err := Open(root, "ACT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Blink(double()); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, root, "ACT", "trigger"); got != "none" {
+		t.Errorf("it goes on blinking: trigger %q", got)
+	}
+}
+
 func TestPick(t *testing.T) {
 	for name, want := range map[string]string{
 		"ACT": "ACT", "led0": "led0", "orangepi:green:status": "orangepi:green:status",
