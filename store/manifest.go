@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -186,6 +187,32 @@ func wholeTable(path string, o badger.Options) (err error) {
 	}
 	defer t.Close(-1)
 	return t.VerifyChecksum()
+}
+
+// verifyTables reads the tables once, for Badger passes over a block it can't
+// read: its records are answered as absent, and when the table is merged with
+// others they are left out together with all that follow. A damaged table is
+// counted and kept under a second name.
+func (s *Store) verifyTables(ctx context.Context) {
+	o := s.db.Opts()
+	tables, _ := filepath.Glob(filepath.Join(o.Dir, "*.sst"))
+	for _, path := range tables {
+		if ctx.Err() != nil {
+			return
+		}
+		err := wholeTable(path, o)
+		if err == nil || errors.Is(err, os.ErrNotExist) { // merged meanwhile
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			continue // removed while it was read
+		}
+		s.corrupt.Add(1)
+		s.log.Error("a table is damaged: some mail may not be shown; restore from a backup", "file", path, "error", err)
+		if err := os.Link(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrExist) {
+			s.log.Error("the damaged table can't be kept", "file", path, "error", err)
+		}
+	}
 }
 
 // appendManifestChange appends a change in the encoding of Badger's protocol

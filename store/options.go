@@ -99,6 +99,10 @@ func badgerOptions(o Options, c class) badger.Options {
 		// One committer, so there is nothing to conflict with.
 		WithDetectConflicts(false).
 		WithVerifyValueChecksum(true).
+		// A block with a wrong bit would be read as other records, or end the
+		// process. The whole table when it is opened would be too much: a
+		// household's box has to start with what is whole.
+		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
 		// Goroutines of backup streams, each of which holds a batch in memory.
 		WithNumGoroutines(1)

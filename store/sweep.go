@@ -115,6 +115,9 @@ func (w *sweeper) run() {
 	defer close(w.done)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-w.stop; cancel() }()
+	if w.s.opts.Dir != "" {
+		w.s.verifyTables(ctx)
+	}
 	var reclaimed time.Time
 	for {
 		select {

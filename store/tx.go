@@ -119,6 +119,9 @@ func (tx *Tx) next(counter string) (uint64, error) {
 	var n uint64
 	switch {
 	case errors.Is(err, ErrNotFound):
+		if err := tx.neverCounted(counter); err != nil {
+			return 0, err
+		}
 	case err != nil:
 		return 0, err
 	default:
@@ -126,6 +129,32 @@ func (tx *Tx) next(counter string) (uint64, error) {
 	}
 	n++
 	return n, tx.set(k, binary.BigEndian.AppendUint64(nil, n))
+}
+
+// neverCounted returns ErrCorrupt when something already has a number of the
+// counter. Badger answers a record in a damaged block as one that is not
+// there, and to count from 1 again would overwrite mail.
+func (tx *Tx) neverCounted(counter string) error {
+	kinds := map[string]string{
+		"account": string([]byte{keyAccount, keyLogin}),
+		"mailbox": string([]byte{keyMailbox, keyName, keyEntry}),
+		"message": string([]byte{keyMessage, keyEntry}),
+		"blob":    string([]byte{keyChunk, keyPending}),
+		"queued":  string([]byte{keyQueued, keyDue}),
+		// Counts from a number that the store began with.
+		"uidvalidity": string([]byte{keyFormat}),
+	}[counter]
+	for _, kind := range []byte(kinds) {
+		keys, err := tx.collectKeys([]byte{kind}, 1)
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 {
+			tx.s.damaged(keyText(keyCounter, counter))
+			return fmt.Errorf("the number of the last %s: %w", counter, ErrCorrupt)
+		}
+	}
+	return nil
 }
 
 // record is one key and value met by scan.

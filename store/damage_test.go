@@ -1,0 +1,100 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestDamagedTable flips single bits of a table. Whatever record they hit, it
+// is not read as another one.
+func TestDamagedTable(t *testing.T) {
+	opts := Options{Dir: t.TempDir(), Memory: 256 << 20, Reserve: 1 << 20}
+	s := openTest(t, opts)
+	_, inbox := newAccount(t, s, "alice")
+	const mails = 300
+	meta := func(n int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%04x", n*40503&0xffff), 20) }
+	update(t, s, func(tx *Tx) error {
+		for n := range mails {
+			w := s.NewBlob()
+			fmt.Fprintf(w, "mail %d", n)
+			id, err := tx.PutMessage(w, time.Unix(1e9, 0), meta(n))
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Append(inbox, id, 0, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(opts.Dir, "*.sst"))
+	if err != nil || len(tables) != 1 {
+		t.Fatal("tables:", tables, err)
+	}
+	whole, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := 0
+	const rounds = 12
+	for round := range rounds {
+		bad := bytes.Clone(whole)
+		bad[len(bad)/2*round/rounds+100] ^= 0x10 // the second half is index and filter
+		opts := opts
+		opts.Dir = t.TempDir()
+		if err := os.CopyFS(opts.Dir, os.DirFS(filepath.Dir(tables[0]))); err != nil {
+			t.Fatal(err)
+		}
+		table := filepath.Join(opts.Dir, filepath.Base(tables[0]))
+		if err := os.WriteFile(table, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(opts)
+		if err != nil {
+			t.Logf("round %d: refused: %v", round, err)
+			continue
+		}
+		s.View(func(tx *Tx) error {
+			for n := range mails {
+				m, err := tx.Message(MessageID(n + 1))
+				if err != nil {
+					missing++
+				} else if !bytes.Equal(m.Meta, meta(n)) {
+					t.Errorf("round %d: message %d has metadata %.10q, want %.10q", round, n+1, m.Meta, meta(n))
+				}
+			}
+			return nil
+		})
+		// Numbers that were given out are not given out again.
+		var id MessageID
+		if err := s.Update(func(tx *Tx) error {
+			n, err := tx.next("message")
+			id = MessageID(n)
+			return err
+		}); err == nil && id <= mails {
+			t.Errorf("round %d: message %d is given out a second time", round, id)
+		}
+		// The owner hears of it, and the table is kept for who may repair it.
+		for range 400 {
+			if s.Health().Corrupt > 0 {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		kept, err := os.ReadFile(table + ".damaged")
+		if s.Health().Corrupt == 0 || !bytes.Equal(kept, bad) {
+			t.Errorf("round %d: nobody saw the damage, %v", round, err)
+		}
+		s.Close()
+	}
+	if t.Logf("%d messages damaged", missing); missing == 0 {
+		t.Error("no bit hit a message: the test shows nothing")
+	}
+}
