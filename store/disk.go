@@ -27,7 +27,7 @@ const maxStore32 = 1200 << 20
 // disk watches the free space under the store.
 type disk struct {
 	dir     string
-	reserve int64
+	reserve atomic.Int64 // octets kept free
 	log     *slog.Logger
 	used    func() int64 // octets of the store's files, as Badger last counted them
 
@@ -67,24 +67,25 @@ func (d *disk) look() {
 	free := int64(st.Bavail) * int64(st.Bsize)
 	d.free.Store(free)
 	d.total.Store(int64(st.Blocks) * int64(st.Bsize))
-	full := free < d.reserve
+	reserve := d.reserve.Load()
+	full := free < reserve
 	if strconv.IntSize == 32 && d.used() > maxStore32 {
 		full = true
 	}
 	// Some room must come back before mail is taken again, or the box would
 	// change its mind with every message.
-	if d.full.Load() && !full && free < d.reserve+d.reserve/8 {
+	if d.full.Load() && !full && free < reserve+reserve/8 {
 		full = true
 	}
 	if d.full.Swap(full) != full {
 		if full {
-			d.log.Warn("disk is full: new mail is refused until something is deleted", "free", free, "reserve", d.reserve)
+			d.log.Warn("disk is full: new mail is refused until something is deleted", "free", free, "reserve", reserve)
 			d.dropBallast()
 		} else {
 			d.log.Info("disk has room again: new mail is taken", "free", free)
 		}
 	}
-	if !full && free > d.reserve+d.reserve/8+2*ballastSize {
+	if !full && free > reserve+reserve/8+2*ballastSize {
 		d.layBallast()
 	}
 }
@@ -92,14 +93,14 @@ func (d *disk) look() {
 // critical tells that there is so little room that even a small write could
 // meet a full disk, which kills the process.
 func (d *disk) critical() bool {
-	return d.dir != "" && d.free.Load() < d.reserve/4
+	return d.dir != "" && d.free.Load() < d.reserve.Load()/4
 }
 
 func (d *disk) describe() string {
 	if strconv.IntSize == 32 && d.used() > maxStore32 {
 		return fmt.Sprintf("the store has reached the %d MB a 32-bit board can hold; delete mail", maxStore32>>20)
 	}
-	return fmt.Sprintf("%d MB free, %d MB are kept in reserve; delete mail or use a larger card", d.free.Load()>>20, d.reserve>>20)
+	return fmt.Sprintf("%d MB free, %d MB are kept in reserve; delete mail or use a larger card", d.free.Load()>>20, d.reserve.Load()>>20)
 }
 
 func (d *disk) ballast() string { return filepath.Join(d.dir, ballastName) }

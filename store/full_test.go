@@ -27,7 +27,7 @@ func TestFullDisk(t *testing.T) {
 	if err := unix.Statfs(s.opts.Dir, &st); err != nil {
 		t.Fatal(err)
 	}
-	s.disk.reserve = int64(st.Bavail) * int64(st.Bsize) * 2
+	s.disk.reserve.Store(int64(st.Bavail) * int64(st.Bsize) * 2)
 	if _, err := tryDeliver(s, inbox, noise(100)); !errors.Is(err, ErrFull) {
 		t.Fatalf("delivery on a full disk: %v", err)
 	}
@@ -53,11 +53,11 @@ func TestFullDisk(t *testing.T) {
 		t.Error("health does not say that the disk is full")
 	}
 	// With so little left that a write could meet the end, nothing is written.
-	s.disk.reserve *= 10
+	s.disk.reserve.Store(s.disk.reserve.Load() * 10)
 	if err := s.Update(func(tx *Tx) error { return tx.DeleteValue("x") }); !errors.Is(err, ErrFull) {
 		t.Errorf("write on a disk without any room: %v", err)
 	}
-	s.disk.reserve = 1 << 20
+	s.disk.reserve.Store(1 << 20)
 	if _, err := tryDeliver(s, inbox, noise(100)); err != nil {
 		t.Errorf("delivery after room was made: %v", err)
 	}

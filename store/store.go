@@ -59,8 +59,9 @@ func Open(opts Options) (*Store, error) {
 	}
 	s := &Store{opts: opts, class: c, log: opts.Log, onCommit: opts.OnCommit,
 		requests: make(chan *request, maxGroup), committerDone: make(chan struct{})}
-	s.disk = &disk{dir: opts.Dir, reserve: opts.Reserve, log: opts.Log, used: s.size,
+	s.disk = &disk{dir: opts.Dir, log: opts.Log, used: s.size,
 		runways: [2]runway{{ending: ".vlog", limit: c.valueLog}, {ending: ".mem", limit: c.memTable}}}
+	s.disk.reserve.Store(opts.Reserve)
 	s.sweeper = newSweeper(s)
 	if opts.Dir != "" {
 		if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
@@ -247,7 +248,7 @@ type Health struct {
 // Health returns how the store fares. It looks at the disk.
 func (s *Store) Health() Health {
 	s.disk.look()
-	h := Health{Free: s.disk.free.Load(), Total: s.disk.total.Load(), Reserve: s.disk.reserve,
+	h := Health{Free: s.disk.free.Load(), Total: s.disk.total.Load(), Reserve: s.disk.reserve.Load(),
 		Used: s.diskUsage(), Full: s.Full(), Corrupt: s.corrupt.Load()}
 	if e := s.lastError.Load(); e != nil {
 		h.Err = *e

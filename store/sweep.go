@@ -148,7 +148,7 @@ func (w *sweeper) run() {
 			time.AfterFunc(reclaimPause, w.wake)
 			continue
 		}
-		if freed, err := w.s.Reclaim(ctx, w.s.disk.reserve, true); err != nil {
+		if freed, err := w.s.Reclaim(ctx, w.s.disk.reserve.Load(), true); err != nil {
 			w.s.log.Warn("no disk space reclaimed", "error", err)
 		} else {
 			w.s.log.Info("disk space reclaimed", "bytes", freed)
