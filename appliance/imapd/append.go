@@ -29,8 +29,21 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 	blob := s.server.Store.NewBlob()
 	defer blob.Abort()
 	scanner := message.NewScanner()
-	if err := s.receive(r, blob, scanner); err != nil {
+	draft, err := s.outgoingDraft(mb)
+	if err != nil {
 		return nil, s.answer("append", err)
+	}
+	if draft != nil {
+		defer draft.Abort()
+		err = s.receive(r, blob, io.MultiWriter(scanner, draft))
+		if err == nil {
+			err = draft.Finish()
+		}
+	} else {
+		err = s.receive(r, blob, scanner)
+	}
+	if err != nil {
+		return nil, s.answer("append", unsendable(err))
 	}
 	meta, err := scanner.Finish().Marshal()
 	if err != nil {
@@ -48,10 +61,16 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 		}
 		e, err := tx.Append(mb.ID, id, bits, keywords)
 		data.UID = uid(e)
+		if err == nil && draft != nil {
+			err = unsendable(draft.Enqueue(tx, mb, e.UID))
+		}
 		return err
 	})
 	if err != nil {
 		return nil, s.answer("append", err)
+	}
+	if draft != nil {
+		s.conn.log.Info("draft queued", "queue_id", draft.Name(), "mailbox", mb.ID)
 	}
 	s.conn.log.Info("imap append", "mailbox", mb.ID, "uid", data.UID, "size", r.Size())
 	return data, nil

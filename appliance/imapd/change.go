@@ -113,13 +113,22 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 	if uids != nil {
 		marked = sel.resolve(*uids).And(marked)
 	}
+	leaving := 0
 	for batch := range batches(marked, updateBatch) {
-		err := s.server.Store.Update(func(tx *store.Tx) error { return expungeMarked(tx, sel.mailbox, batch) })
+		var late int
+		err := s.server.Store.Update(func(tx *store.Tx) (err error) {
+			late, err = expungeMarked(tx, sel.mailbox, batch)
+			return err
+		})
 		if err != nil {
 			return s.answer("expunge", err)
 		}
+		leaving += late
 	}
-	return s.sayGone(sel, w.WriteExpunge)
+	if err := s.sayGone(sel, w.WriteExpunge); err != nil || leaving == 0 {
+		return err
+	}
+	return s.answer("expunge", store.ErrSending)
 }
 
 // marked returns the messages marked \Deleted that the client knows of. New ones
@@ -136,7 +145,8 @@ func (s *session) marked(sel *selected) (marked *store.UIDSet, err error) {
 }
 
 // expungeMarked removes those messages that are still there and still marked.
-func expungeMarked(tx *store.Tx, mb store.MailboxID, uids []uint32) error {
+// It leaves, and counts, those that are being sent at this moment.
+func expungeMarked(tx *store.Tx, mb store.MailboxID, uids []uint32) (leaving int, err error) {
 	for _, u := range uids {
 		e, err := tx.Entry(mb, u)
 		if errors.Is(err, store.ErrNotFound) || err == nil && e.Flags&store.Deleted == 0 {
@@ -145,11 +155,15 @@ func expungeMarked(tx *store.Tx, mb store.MailboxID, uids []uint32) error {
 		if err == nil {
 			err = tx.Expunge(mb, u)
 		}
+		if errors.Is(err, store.ErrSending) {
+			leaving++
+			continue
+		}
 		if err != nil {
-			return err
+			return leaving, err
 		}
 	}
-	return nil
+	return leaving, nil
 }
 
 // sayGone says EXPUNGE for everything that is gone by now.

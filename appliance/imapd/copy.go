@@ -27,7 +27,7 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	if err != nil {
 		return nil, s.answer("copy", err)
 	}
-	done, err := s.transfer(sel, set, mb, (*store.Tx).Copy)
+	done, err := s.transfer(sel, set, mb, false)
 	if err != nil {
 		s.undoCopy(mb, done)
 		return nil, s.answer("copy", err)
@@ -48,7 +48,7 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) e
 	if err != nil {
 		return s.answer("move", err)
 	}
-	done, moveErr := s.transfer(sel, set, mb, (*store.Tx).Move)
+	done, moveErr := s.transfer(sel, set, mb, true)
 	if data := done.data(mb); data != nil {
 		if err := w.WriteCopyData(data); err != nil {
 			return err
@@ -74,10 +74,26 @@ func (s *session) destination(name string) (mb *store.Mailbox, err error) {
 
 // transfer copies or moves messages in batches. On error it returns what was
 // done before.
-func (s *session) transfer(sel *selected, set imap.NumSet, to *store.Mailbox,
-	do func(*store.Tx, store.MailboxID, uint32, store.MailboxID) (store.Entry, error)) (*transfer, error) {
+func (s *session) transfer(sel *selected, set imap.NumSet, to *store.Mailbox, move bool) (*transfer, error) {
 	done := &transfer{store.NewUIDSet(), store.NewUIDSet()}
+	do := (*store.Tx).Copy
+	if move {
+		do = (*store.Tx).Move
+	}
+	out, err := s.outgoing(to, move)
+	if err != nil {
+		return done, err
+	}
+	if out != nil {
+		do = out.do
+		defer out.close()
+	}
 	for batch := range batches(sel.resolve(set), updateBatch) {
+		if out != nil {
+			if err := out.prepare(sel.mailbox, batch); err != nil {
+				return done, err
+			}
+		}
 		var from, as []uint32
 		err := s.server.Store.Update(func(tx *store.Tx) error {
 			from, as = from[:0], as[:0]
@@ -97,6 +113,10 @@ func (s *session) transfer(sel *selected, set imap.NumSet, to *store.Mailbox,
 		})
 		if err != nil {
 			return done, err
+		}
+		if out != nil {
+			out.done()
+			out.close()
 		}
 		for i := range from {
 			done.from.Add(from[i])

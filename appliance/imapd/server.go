@@ -20,6 +20,7 @@ import (
 	"posthorn/appliance/events"
 	"posthorn/appliance/listen"
 	"posthorn/appliance/login"
+	"posthorn/appliance/post"
 	"posthorn/store"
 )
 
@@ -29,6 +30,9 @@ type Server struct {
 	Store  *store.Store
 	Hub    *events.Hub   // gets the store's commits
 	Keeper *login.Keeper // decides about logins
+	// Office sends what is put into Outbox and the mailboxes below it; nil:
+	// nothing is.
+	Office *post.Office
 	// TLS is what the TLS port and STARTTLS use; without it STARTTLS is not
 	// offered.
 	TLS     *tls.Config

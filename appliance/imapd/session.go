@@ -67,6 +67,8 @@ func (s *session) answer(what string, err error) error {
 		return refused("ALREADYEXISTS", "%s: that mailbox exists already", what)
 	case errors.Is(err, store.ErrInvalidName):
 		return refused("CANNOT", "%s: %v", what, printable(err.Error(), 200))
+	case errors.Is(err, store.ErrSending):
+		return refused("INUSE", "%s: too late, the message is being handed over right now", what)
 	case errors.Is(err, store.ErrReserved):
 		return refused("CANNOT", "%s: that mailbox is needed and stays", what)
 	case errors.Is(err, store.ErrQuota):
