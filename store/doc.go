@@ -50,9 +50,16 @@
 //
 // Writing into a full file system kills a process that has the file mapped, so
 // free space is looked at before Open and before every commit: below the
-// reserve nothing is added ([ErrFull]) while reading, flag changes and deletion
-// go on; below half of it only deletion does. A ballast file is given up to
-// make room for that.
+// reserve nothing is added ([ErrFull]) while reading, flag changes, moves within
+// an account and deletion go on; below a quarter of it nothing is written at
+// all. A ballast file is given up to make room for that.
+//
+// # Damage
+//
+// Badger answers what it can't read as empty or absent, without an error. No
+// record is ever written empty; bodies carry hashes; tables are verified once
+// after each start, and their list before it. A counter that is not there
+// though things it counted are is damage, not a new beginning.
 //
 // UIDVALIDITY and every ID come from stored counters, never from the clock: a
 // board without a clock starts in 1970.

@@ -37,7 +37,8 @@ func (b *bitmap) count() int {
 
 // UIDSet is a set of UIDs that also answers which one is the n-th: a mailbox
 // as IMAP numbers it. It takes about one bit for a UID of a dense mailbox. The
-// zero value is empty. It is not for use by several goroutines that change it.
+// zero value is empty. It is not for use by several goroutines, not even for
+// reading: Seq and At keep an index.
 type UIDSet struct {
 	blocks []uidBlock // ascending by number, none empty
 	before []int      // UIDs in the blocks before each; nil when out of date
