@@ -163,7 +163,11 @@ func (s *Store) write(txn *badger.Txn) error {
 	if s.disk.critical() {
 		return fmt.Errorf("%w: %s", ErrFull, s.disk.describe())
 	}
-	if err := txn.Commit(); err != nil {
+	err := txn.Commit()
+	if s.unsynced.Swap(false) && err == nil {
+		err = errors.New("the value log can't be synced; the card may be failing")
+	}
+	if err != nil {
 		s.failure(err)
 		return fmt.Errorf("write to the store: %w", err)
 	}

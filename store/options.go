@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -69,10 +71,10 @@ func (c class) reserve() int64 {
 }
 
 // badgerOptions is every Badger option that is not its default, with the
-// reason for each.
-func badgerOptions(o Options, c class) badger.Options {
+// reason for each. unsynced is set when a sync fails that Badger says nothing of.
+func badgerOptions(o Options, c class, unsynced *atomic.Bool) badger.Options {
 	b := badger.DefaultOptions(o.Dir).
-		WithLogger(badgerLog{o.Log}).
+		WithLogger(badgerLog{o.Log, unsynced}).
 		// An update that was answered is on disk. Sync after the commit is no
 		// substitute: it syncs in the wrong order and only the newest files.
 		WithSyncWrites(o.Dir != "").
@@ -123,8 +125,13 @@ func boardMemory() int64 {
 }
 
 // badgerLog hands Badger's messages to slog. Its notes of every flush and
-// compaction are for debugging.
-type badgerLog struct{ log *slog.Logger }
+// compaction are for debugging. That the value log could not be synced, Badger
+// only mentions: the commit goes on as if it were on disk, so unsynced keeps it
+// for the committer.
+type badgerLog struct {
+	log      *slog.Logger
+	unsynced *atomic.Bool
+}
 
 func (l badgerLog) say(level slog.Level, format string, args []any) {
 	if l.log.Enabled(context.Background(), level) {
@@ -132,7 +139,15 @@ func (l badgerLog) say(level slog.Level, format string, args []any) {
 	}
 }
 
-func (l badgerLog) Errorf(f string, a ...any)   { l.say(slog.LevelError, f, a) }
+// Errorf is an error that Badger does not return.
+func (l badgerLog) Errorf(f string, a ...any) {
+	if l.unsynced != nil && strings.HasPrefix(f, "Error while curlf sync") {
+		l.unsynced.Store(true)
+	}
+	l.say(slog.LevelError, f, a)
+}
+
+// Warningf, Infof and Debugf make badgerLog a badger.Logger.
 func (l badgerLog) Warningf(f string, a ...any) { l.say(slog.LevelWarn, f, a) }
 func (l badgerLog) Infof(f string, a ...any)    { l.say(slog.LevelDebug, f, a) }
 func (l badgerLog) Debugf(f string, a ...any)   { l.say(slog.LevelDebug, f, a) }

@@ -35,6 +35,7 @@ type Store struct {
 	closed bool
 	uses   sync.WaitGroup
 
+	unsynced  atomic.Bool // a write to the value log did not reach the disk
 	corrupt   atomic.Int64
 	lastError atomic.Pointer[error]
 }
@@ -75,7 +76,7 @@ func Open(opts Options) (*Store, error) {
 	if s.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	if s.db, err = openBadger(badgerOptions(opts, c), s.log); err != nil {
+	if s.db, err = openBadger(badgerOptions(opts, c, &s.unsynced), s.log); err != nil {
 		return nil, err
 	}
 	go s.commit()
