@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // tailSize is how many octets of packed chunks a writer holds before it puts
@@ -115,6 +116,7 @@ func (w *BlobWriter) flush() error {
 		return fmt.Errorf("store body: %w", err)
 	}
 	w.flushed += uint32(len(w.tail))
+	clear(w.tail) // or they are held until others take their place
 	w.tail, w.held = w.tail[:0], 0
 	return nil
 }
@@ -128,7 +130,8 @@ func (tx *Tx) setChunks(id BlobID, first uint32, chunks [][]byte) error {
 	return nil
 }
 
-// finish puts what is left of the body into the transaction.
+// finish puts what is left of the body into the transaction. It leaves the
+// writer as it is, for the update may run again, or fail and more be written.
 func (w *BlobWriter) finish(tx *Tx) (Blob, error) {
 	if w.done {
 		return Blob{}, errBlobDone
@@ -136,8 +139,10 @@ func (w *BlobWriter) finish(tx *Tx) (Blob, error) {
 	if w.err != nil {
 		return Blob{}, w.err
 	}
+	tail := w.tail
 	if len(w.raw) > 0 {
-		w.packChunk()
+		v, _ := w.s.codec.pack(w.raw, w.skip == 0)
+		tail = append(slices.Clip(tail), v)
 	}
 	id := w.id
 	if id == 0 {
@@ -149,7 +154,7 @@ func (w *BlobWriter) finish(tx *Tx) (Blob, error) {
 	} else if err := tx.del(key(keyPending, uint64(id))); err != nil {
 		return Blob{}, err
 	}
-	if err := tx.setChunks(id, w.flushed, w.tail); err != nil {
+	if err := tx.setChunks(id, w.flushed, tail); err != nil {
 		return Blob{}, err
 	}
 	tx.onCommit(func() {

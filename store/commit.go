@@ -184,7 +184,11 @@ func (r *request) run(tx *Tx) (err error) {
 			tx.wrote++ // what it wrote is not to be kept
 		}
 	}()
-	if err := r.fn(tx); err != nil {
+	err = r.fn(tx)
+	if tx.failed != nil {
+		return tx.failed // also when the function made nothing, or another error, of it
+	}
+	if err != nil {
 		return err
 	}
 	return tx.finish()

@@ -17,9 +17,10 @@ type Tx struct {
 	s        *Store
 	txn      *badger.Txn
 	writable bool
-	adding   bool // ErrFull was ruled out for this update
-	wrote    int  // records set or deleted by this update
-	octets   int  // of their keys and values
+	adding   bool  // ErrFull was ruled out for this update
+	wrote    int   // records set or deleted by this update
+	failed   error // of a write: the update can't be committed any more
+	octets   int   // of their keys and values
 
 	// What this update has in hand; written by finish.
 	mailboxes map[MailboxID]*openMailbox
@@ -78,7 +79,7 @@ func (tx *Tx) set(k, v []byte) error {
 	}
 	tx.wrote++
 	tx.octets += len(k) + len(v)
-	return tx.txn.Set(k, v)
+	return tx.spoil(tx.txn.Set(k, v))
 }
 
 func (tx *Tx) del(k []byte) error {
@@ -86,7 +87,16 @@ func (tx *Tx) del(k []byte) error {
 		return errors.New("write in a read-only transaction")
 	}
 	tx.wrote++
-	return tx.txn.Delete(k)
+	return tx.spoil(tx.txn.Delete(k))
+}
+
+// spoil remembers that a write failed, for an update whose function goes on as
+// if it had not would be committed in part.
+func (tx *Tx) spoil(err error) error {
+	if err != nil && tx.failed == nil {
+		tx.failed = err
+	}
+	return err
 }
 
 // The records that are not on the way of every message are CBOR, which
