@@ -21,7 +21,8 @@ func BenchmarkDraw(b *testing.B) {
 	}
 }
 
-// BenchmarkGather reads a household of twenty with 200 unread messages each, after a change that leaves the INBOXes as they are.
+// BenchmarkGather reads a household of twenty with 200 unread messages each,
+// after a change that leaves the INBOXes as they are.
 func BenchmarkGather(b *testing.B) {
 	s, err := store.Open(store.Options{})
 	if err != nil {
