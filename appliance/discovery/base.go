@@ -15,6 +15,7 @@ type base struct {
 	server *mdns.Server
 	link   Link // that it runs on
 	set    atomic.Pointer[recordSet]
+	failed string // why the server did not start; logged once
 }
 
 // Records implements mdns.Zone. It is called from the server's goroutines.
@@ -74,10 +75,13 @@ func (b *base) follow(links []Link) {
 	}
 	if err != nil {
 		b.server = nil
-		b.log.Warn("mdns: the unicast answerer did not start, all is answered by multicast's", "interface", l.Name, "err", err)
+		if b.failed != err.Error() {
+			b.failed = err.Error()
+			b.log.Warn("mdns: hashicorp's server did not start; its questions are answered beside it", "interface", l.Name, "err", err)
+		}
 		return
 	}
-	b.link = l
+	b.link, b.failed = l, ""
 }
 
 func (b *base) stop() {

@@ -252,10 +252,20 @@ func (e *engine) restart(now time.Time, pause time.Duration) {
 	}
 }
 
+// setTrouble notes why the network cannot be used, or with nil that it can.
+// The same trouble is logged once, however often it is met.
 func (e *engine) setTrouble(err error) {
+	was := e.trouble
 	e.trouble = ""
 	if err != nil {
 		e.trouble = err.Error()
+	}
+	switch {
+	case e.trouble == was:
+	case err != nil:
+		e.log.Warn("mdns: the box cannot be announced", "err", err)
+	default:
+		e.log.Info("mdns: the box can be announced again")
 	}
 }
 

@@ -3,8 +3,11 @@
 package discovery
 
 import (
+	"io"
+	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -172,6 +175,35 @@ func TestNetworkComesAndGoes(t *testing.T) {
 	home.plug("eth0", "br0")
 	home.address(home.addr)
 	found("interface replaced")
+}
+
+// A program that does not share the port: the box says so, and is announced
+// once that has ended.
+func TestNetworkPortTaken(t *testing.T) {
+	l := newLAN(t)
+	home := l.newHost()
+	home.address(home.addr)
+	holder := exec.Command("ip", "netns", "exec", home.ns, "python3", "-c",
+		"import socket,time; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('',5353)); print('held',flush=True); time.sleep(60)")
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	release := sync.OnceFunc(func() { holder.Process.Kill(); holder.Wait() })
+	t.Cleanup(release)
+	if _, err := io.ReadFull(out, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	b := home.box("mailbox", "Mail")
+	within(t, 5*time.Second, "a word about it", func() bool { return strings.Contains(b.now().Trouble, "port 5353") })
+	if b.now().Claimed {
+		t.Error("it claims a name nobody was asked for")
+	}
+	release()
+	within(t, retrySockets+3*time.Second, "no more trouble", func() bool { return b.now().Trouble == "" && b.now().Claimed })
 }
 
 // A cable into each of two networks: each hears of the address there and of

@@ -51,6 +51,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -142,7 +143,7 @@ func (r *Responder) Run(ctx context.Context) error {
 			retry = now.Add(retrySockets)
 		}
 		e.setTrouble(err)
-		e.setLinks(now, links, local)
+		e.setLinks(now, slices.DeleteFunc(links, func(l Link) bool { return !io.serves(&l) }), local)
 	}
 	look(time.Now())
 	for {

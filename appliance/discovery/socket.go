@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -53,6 +54,12 @@ func (s *sockets) follow(links []Link) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// serves reports whether packets can be sent and heard on a link: without, its
+// probes would prove nothing.
+func (s *sockets) serves(l *Link) bool {
+	return s.v4 != nil && l.has(ipv4) || s.v6 != nil && l.has(ipv6)
 }
 
 func (s *sockets) join4(ifi *net.Interface) error {
@@ -117,7 +124,11 @@ func listen(network, address string) (net.PacketConn, error) {
 		}
 		return err
 	}}
-	return lc.ListenPacket(context.Background(), network, address)
+	conn, err := lc.ListenPacket(context.Background(), network, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program keeps port %d for itself; stop it, or have it share the port: %w", mdnsPort, err)
+	}
+	return conn, err
 }
 
 func (s *sockets) read4(c *xipv4.PacketConn) {
