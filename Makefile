@@ -15,7 +15,7 @@ SOURCES = $(shell go list -f '{{.Dir}}' ./...)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
 
-.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full screens image test-image clean
+.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full test-certs test-discovery test-rename test-thunderbird screens image test-image clean
 
 build:
 	go build $(FLAGS) -o build/posthorn $(PROGRAM)
@@ -59,6 +59,10 @@ test-arm test-32bit: build/32bit/go.mod
 # What a mail costs the card; needs root for a loop device.
 bench-card: build
 	scripts/bench-card
+
+# These build what they need; all but test-certs want root, for network namespaces.
+test-certs test-discovery test-rename test-thunderbird:
+	scripts/$@
 
 test-clients test-crash test-full: build
 	scripts/$@

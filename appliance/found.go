@@ -191,7 +191,7 @@ func (b *Box) serveSetup(mux *http.ServeMux) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the pages: %w", err)
 	}
-	for _, path := range []string{"/connect", "/connect/", "/static/"} {
+	for _, path := range []string{"/{$}", "/connect", "/connect/", "/static/"} {
 		mux.Handle(path, pages)
 	}
 	docs := &documents.Server{Host: host, Domains: b.mailDomains, Household: b.household,

@@ -62,6 +62,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	c := &connect{s, pages}
+	mux.Handle("GET /{$}", http.RedirectHandler("/connect", http.StatusFound))
 	mux.HandleFunc("GET /connect", c.choose)
 	mux.HandleFunc("GET /connect/{device}", c.guide)
 	mux.HandleFunc("GET /connect/{device}/qr.png", c.code)
