@@ -98,3 +98,42 @@ func TestDamagedTable(t *testing.T) {
 		t.Error("no bit hit a message: the test shows nothing")
 	}
 }
+
+// TestDamagedEntryOfDeletedMailbox: one entry that can't be read keeps neither
+// the others of its mailbox nor the next deleted mailbox on the disk.
+func TestDamagedEntryOfDeletedMailbox(t *testing.T) {
+	s := openTest(t, Options{})
+	acct, _ := newAccount(t, s, "alice")
+	for _, name := range []string{"Drafts", "Sent"} {
+		var box *Mailbox
+		update(t, s, func(tx *Tx) (err error) { box, err = tx.MailboxByName(acct, name); return err })
+		for range 3 {
+			deliver(t, s, box.ID, []byte("x"))
+		}
+		if name == "Drafts" {
+			// Of the second nothing can be told, of the third whose message
+			// is not there no more than it says.
+			update(t, s, func(tx *Tx) error {
+				e, err := tx.Entry(box.ID, 2)
+				if err != nil {
+					return err
+				}
+				if err := tx.dropRef(e.Message); err != nil {
+					return err
+				}
+				if err := tx.set(keyIn(keyEntry, uint64(box.ID), 2), []byte{9}); err != nil {
+					return err
+				}
+				if e, err = tx.Entry(box.ID, 3); err != nil {
+					return err
+				}
+				return tx.dropRef(e.Message)
+			})
+		}
+		update(t, s, func(tx *Tx) error { return tx.DeleteMailbox(acct, name) })
+	}
+	settle(t, s)
+	if n := count(t, s, keyEntry) + count(t, s, keyMessage) + count(t, s, keyChunk); n > 0 {
+		t.Errorf("%d records are left", n)
+	}
+}

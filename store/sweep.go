@@ -239,10 +239,16 @@ func (w *sweeper) sweepDoomed() (more bool, err error) {
 		}
 		for _, k := range keys {
 			e, err := tx.Entry(MailboxID(id), lastNumber(k))
-			if err != nil {
-				return err
+			if err == nil {
+				err = tx.removeEntry(MailboxID(id), e)
 			}
-			if err := tx.removeEntry(MailboxID(id), e); err != nil {
+			if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotFound) {
+				// What it referred to can't be told any more. It goes, or
+				// nothing behind it ever would.
+				tx.s.log.Warn("a damaged entry of a deleted mailbox is removed", "mailbox", id, "error", err)
+				err = tx.del(k)
+			}
+			if err != nil {
 				return err
 			}
 		}
