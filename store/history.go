@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // Changes returns what happened to a mailbox after the modification sequence
@@ -87,6 +88,9 @@ func decodeHistory(v []byte) (changed, expunged [][2]uint32, err error) {
 		v = v[w1+w2:]
 		if uint64(len(changed)) == n && expunged == nil {
 			at = 0 // the second list begins
+		}
+		if gap > math.MaxUint32 || length > math.MaxUint32 || uint64(at)+gap+length > math.MaxUint32 {
+			return nil, nil, bad // a run that ends before it begins has no end
 		}
 		run := [2]uint32{at + uint32(gap), at + uint32(gap) + uint32(length)}
 		at = run[1]
