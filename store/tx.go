@@ -45,24 +45,28 @@ func (s *Store) newTx(txn *badger.Txn, writable bool) *Tx {
 
 // get returns the record at k, which is the caller's to keep.
 func (tx *Tx) get(k []byte) ([]byte, error) {
-	item, err := tx.txn.Get(k)
-	if err != nil {
+	// Collecting garbage can move a value between finding it and reading it;
+	// asked again, the database finds it where it is now.
+	for range 2 {
+		item, err := tx.txn.Get(k)
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil, ErrNotFound
 		}
-		return nil, fmt.Errorf("read record %q: %w", k[:1], err)
+		var b []byte
+		if err == nil {
+			b, err = item.ValueCopy(nil)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read record %q: %w", k[:1], err)
+		}
+		if len(b) > 0 {
+			return b, nil
+		}
 	}
-	b, err := item.ValueCopy(nil)
-	if err != nil {
-		return nil, fmt.Errorf("read record %q: %w", k[:1], err)
-	}
-	if len(b) == 0 {
-		// No record is ever written empty, but Badger answers a value it
-		// can't read with an empty one and no error.
-		tx.s.damaged(k)
-		return nil, fmt.Errorf("record %q: %w", k[:1], ErrCorrupt)
-	}
-	return b, nil
+	// No record is ever written empty, but Badger answers a value it can't
+	// read with an empty one and no error.
+	tx.s.damaged(k)
+	return nil, fmt.Errorf("record %q: %w", k[:1], ErrCorrupt)
 }
 
 func (tx *Tx) has(k []byte) (bool, error) {
