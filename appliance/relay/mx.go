@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -85,12 +86,16 @@ func (r *Relay) endpoints(ctx context.Context, route Route) ([]endpoint, error) 
 		if i == maxHosts {
 			break
 		}
-		addrs, err := r.addresses(ctx, h.name)
-		if err != nil {
-			failed = err
-			continue
+		itself := strings.EqualFold(h.name, r.Hostname())
+		var addrs []netip.Addr
+		if !itself {
+			if addrs, err = r.addresses(ctx, h.name); err != nil {
+				failed = err
+				continue
+			}
+			itself = slices.ContainsFunc(addrs, r.own)
 		}
-		if r.itself(h.name, addrs) {
+		if itself {
 			// This box is a server of the domain: those it would come to now
 			// would give the mail back to it (RFC 5321 section 5.1).
 			all = before(all, hosts, h.preference)
@@ -104,19 +109,6 @@ func (r *Relay) endpoints(ctx context.Context, route Route) ([]endpoint, error) 
 		return nil, failed
 	}
 	return all, nil
-}
-
-// itself tells whether a server is this box.
-func (r *Relay) itself(name string, addrs []netip.Addr) bool {
-	if strings.EqualFold(name, r.Hostname()) {
-		return true
-	}
-	for _, a := range addrs {
-		if r.own(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // before keeps the endpoints of hosts preferred to a preference.
