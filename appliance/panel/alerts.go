@@ -59,7 +59,7 @@ func (f *Face) alerts() []Alert {
 		add("disk", Warning, fmt.Sprintf("STORAGE %d%%", d.Used), detail, "Delete large mail, or use a larger card.", d.Used)
 	}
 	if d.Errors > 0 {
-		add("card", Error, "CARD ERRORS", fmt.Sprintf("%d read errors.", d.Errors), "Make a backup now, then replace the card.", 0)
+		add("card", Error, "CARD ERRORS", fmt.Sprintf("%d reads or writes failed.", d.Errors), "Make a backup now, then replace the card.", 0)
 	}
 	if q := f.Queue; q.Failing > 0 {
 		detail := fmt.Sprintf("%d not delivered.", q.Failing)

@@ -75,8 +75,8 @@ type Latest struct {
 type Disk struct {
 	Used   int  // percent
 	Full   bool // new mail is refused
-	Days   int  // until it is full at the pace of the last week; 0 = not known
-	Errors int  // read errors of the card since the start
+	Days   int  // until it is full at the present pace; 0 = not known
+	Errors int  // reads and writes of the card that failed since the start
 }
 
 // Queue is the mail that waits to leave.

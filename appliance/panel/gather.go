@@ -21,6 +21,8 @@ type gatherer struct {
 	// counts remembers the INBOXes that have not changed since: a small board
 	// would be busy with nothing else while mail pours in.
 	counts map[store.MailboxID]counted
+	// pace remembers how much room there was some days ago.
+	pace pace
 }
 
 // counted is what was found in an INBOX.
@@ -77,12 +79,51 @@ func (g *gatherer) disk(f *Face) {
 	h := g.store.Health()
 	f.Disk.Full = h.Full
 	f.Disk.Errors = int(h.Corrupt)
+	if h.Err != nil {
+		f.Disk.Errors++
+	}
 	if h.Total > 0 {
 		// What is kept in reserve is not there for mail.
 		usable := max(h.Total-h.Reserve, 1)
 		free := min(max(h.Free-h.Reserve, 0), usable)
 		f.Disk.Used = int(100 * (usable - free) / usable)
+		f.Disk.Days = g.pace.days(free, f.Now)
 	}
+}
+
+// A pace is measured over so long: less says nothing, more is past.
+const (
+	paceLeast = 24 * time.Hour
+	paceMost  = 7 * 24 * time.Hour
+	maxDays   = 365 // beyond that nobody wants to know
+)
+
+// pace tells when a disk will be full, from the room there was before.
+type pace struct {
+	at   time.Time
+	free int64 // octets
+}
+
+// days is how long the room lasts if it shrinks as it did; 0 is not known, or
+// not soon.
+func (p *pace) days(free int64, now time.Time) int {
+	d := now.Sub(p.at)
+	if p.at.IsZero() || d < 0 {
+		*p = pace{now, free}
+		return 0
+	}
+	if d < paceLeast || free >= p.free {
+		return 0
+	}
+	days := float64(free) / (float64(p.free-free) / d.Hours() * 24)
+	if d > paceMost {
+		// Half way between then and now: the pace changes, but not at once.
+		*p = pace{p.at.Add(d / 2), p.free - (p.free-free)/2}
+	}
+	if days > maxDays {
+		return 0
+	}
+	return max(int(days), 1)
 }
 
 // people reads the counts of everybody, and who wrote last.

@@ -39,6 +39,29 @@ func TestReadSystem(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	var p pace
+	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		hours int
+		free  int64
+		want  int
+	}{
+		{0, 10_000, 0}, {12, 9000, 0}, {24, 9000, 9}, {48, 8000, 8}, {72, 9999, 0}, {96, 10_000, 0},
+		{24 * 5, 5000, 5}, {24 * 8, 2000, 2}, {24 * 8, 1, 1},
+	} {
+		if got := p.days(test.free, at.Add(time.Duration(test.hours)*time.Hour)); got != test.want {
+			t.Errorf("after %d h with %d free: %d days, want %d", test.hours, test.free, got, test.want)
+		}
+	}
+	if p.at.Equal(at) {
+		t.Error("the pace is still measured from the very start")
+	}
+	if got := p.days(5000, at.Add(-time.Hour)); got != 0 || !p.at.Equal(at.Add(-time.Hour)) {
+		t.Error("a clock set back was not noticed")
+	}
+}
+
 func TestBestAddr(t *testing.T) {
 	for _, test := range []struct {
 		addrs []string

@@ -48,6 +48,9 @@ func screen(ctx context.Context, e *env, args []string) error {
 			as = control.AsBlocks
 		}
 		t := &softpanel.Terminal{W: e.stdout}
+		if f, ok := e.stdout.(*os.File); ok && *follow && term.IsTerminal(int(f.Fd())) {
+			t.Size = sizeOf(f)
+		}
 		for {
 			picture, err := c.Screen(ctx, as)
 			if ctx.Err() != nil {
@@ -130,12 +133,18 @@ func (e *env) drawInTerminal(h *appliance.Hardware) {
 	if h.Display.Where != detect.Terminal || !ok || !term.IsTerminal(int(f.Fd())) {
 		return
 	}
-	h.Terminal = &softpanel.Terminal{W: f, Size: func() (int, int) {
+	h.Terminal = &softpanel.Terminal{W: f, Size: sizeOf(f)}
+	e.stderr = h.Terminal
+}
+
+// sizeOf returns a function that tells a terminal's columns and rows, none if
+// they can't be known.
+func sizeOf(f *os.File) func() (int, int) {
+	return func() (int, int) {
 		columns, rows, err := term.GetSize(int(f.Fd()))
 		if err != nil {
 			return 0, 0
 		}
 		return columns, rows
-	}}
-	e.stderr = h.Terminal
+	}
 }
