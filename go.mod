@@ -3,6 +3,7 @@ module posthorn
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0 // indirect
 	blitiri.com.ar/go/spf v1.6.0 // indirect
 	filippo.io/age v1.3.2 // indirect
 	filippo.io/hpke v0.4.0 // indirect

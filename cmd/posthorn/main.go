@@ -42,7 +42,7 @@ type env struct {
 
 func commands() []command {
 	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands,
-		upkeepCommands, transferCommands, screenCommands, []command{versionCommand})
+		upkeepCommands, transferCommands, screenCommands, updateCommands, []command{versionCommand})
 }
 
 func main() {
