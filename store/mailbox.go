@@ -147,8 +147,8 @@ func CleanName(name string) (string, error) {
 }
 
 // CreateMailbox makes a mailbox, and the levels above it that are missing. It
-// returns ErrExists, ErrInvalidName, or ErrTooLarge for an account that has
-// MaxMailboxes.
+// returns ErrExists for a name or a role that is taken, ErrInvalidName, or
+// ErrTooLarge for an account that has MaxMailboxes.
 func (tx *Tx) CreateMailbox(acct AccountID, name string, role Role) (*Mailbox, error) {
 	name, err := CleanName(name)
 	if err != nil {
@@ -168,6 +168,9 @@ func (tx *Tx) CreateMailbox(acct AccountID, name string, role Role) (*Mailbox, e
 	}
 	if n+strings.Count(name, "/") >= MaxMailboxes {
 		return nil, fmt.Errorf("an account has at most %d mailboxes: %w", MaxMailboxes, ErrTooLarge)
+	}
+	if err := tx.freeRole(acct, role, 0); err != nil {
+		return nil, err
 	}
 	for i, c := range name {
 		if c != '/' {
@@ -210,9 +213,9 @@ func (tx *Tx) createOne(acct AccountID, name string, role Role) (*Mailbox, error
 	return &out, nil
 }
 
-func (tx *Tx) countNames(acct AccountID) (int, error) {
-	keys, err := tx.collectKeys(key32(keyName, uint32(acct), ""), 0)
-	return len(keys), err
+func (tx *Tx) countNames(acct AccountID) (n int, err error) {
+	err = tx.scanKeys(key32(keyName, uint32(acct), ""), nil, func([]byte) (bool, error) { n++; return true, nil })
+	return n, err
 }
 
 // mailboxID looks a clean name up.
@@ -238,8 +241,17 @@ func (tx *Tx) MailboxByName(acct AccountID, name string) (*Mailbox, error) {
 	return tx.Mailbox(id)
 }
 
-// MailboxByRole returns the account's mailbox with that role.
+// MailboxByRole returns the account's mailbox with that role. A role has at
+// most one.
 func (tx *Tx) MailboxByRole(acct AccountID, role Role) (*Mailbox, error) {
+	// Most mailboxes with a role have the name they were made with: deliveries
+	// and the screen ask often, and an account may have thousands.
+	if name := usualName(role); name != "" {
+		m, err := tx.MailboxByName(acct, name)
+		if err == nil && m.Role == role || err != nil && !errors.Is(err, ErrNotFound) {
+			return m, err
+		}
+	}
 	all, err := tx.Mailboxes(acct)
 	if err != nil {
 		return nil, err
@@ -250,6 +262,45 @@ func (tx *Tx) MailboxByRole(acct AccountID, role Role) (*Mailbox, error) {
 		}
 	}
 	return nil, fmt.Errorf("mailbox for %s: %w", role, ErrNotFound)
+}
+
+// usualName is the name a mailbox with that role is made with.
+func usualName(role Role) string {
+	switch role {
+	case RoleInbox:
+		return "INBOX"
+	case RoleDrafts:
+		return "Drafts"
+	case RoleSent:
+		return "Sent"
+	case RoleTrash:
+		return "Trash"
+	case RoleJunk:
+		return "Junk"
+	case RoleArchive:
+		return "Archive"
+	case RoleOutbox:
+		return "Outbox"
+	}
+	return ""
+}
+
+// freeRole returns ErrExists when another mailbox of the account has the role,
+// which only one may have: programs would file the same mail in two places.
+func (tx *Tx) freeRole(acct AccountID, role Role, id MailboxID) error {
+	if role == "" {
+		return nil
+	}
+	m, err := tx.MailboxByRole(acct, role)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case m.ID != id:
+		return fmt.Errorf("mailbox %q is the one for %s: %w", m.Name, role, ErrExists)
+	}
+	return nil
 }
 
 // Mailboxes returns the account's mailboxes by name, INBOX first.
@@ -284,7 +335,8 @@ func b2i(b bool) int {
 	return 0
 }
 
-// SetRole changes a mailbox's special use. INBOX keeps its own.
+// SetRole changes a mailbox's special use. INBOX keeps its own; ErrExists says
+// that another mailbox of the account has the role.
 func (tx *Tx) SetRole(id MailboxID, role Role) error {
 	m, err := tx.open(id)
 	if err != nil {
@@ -292,6 +344,9 @@ func (tx *Tx) SetRole(id MailboxID, role Role) error {
 	}
 	if m.Role == RoleInbox || role == RoleInbox {
 		return fmt.Errorf("role of %q: %w", m.Name, ErrReserved)
+	}
+	if err := tx.freeRole(m.Account, role, id); err != nil {
+		return err
 	}
 	m.Role, m.dirty = role, true
 	tx.touchAccount(m.Account)
