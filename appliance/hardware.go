@@ -43,7 +43,7 @@ func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
 	case h.Display.Where == detect.Terminal || h.Display.Where == detect.Soft:
 		d, glass, err := detect.SoftDisplay(h.Display)
 		if err != nil {
-			b.log.Warn("no display", "err", err)
+			b.log.Warn("no display", "error", err)
 			break
 		}
 		r.Open = func() (hw.Display, error) { return d, nil }
@@ -56,12 +56,12 @@ func (b *Box) newPanel(m *detect.Machine) *panel.Runner {
 	if r.LED, err = m.LED(h.LED); err != nil {
 		r.LED = nil
 		if !errors.Is(err, led.ErrNone) {
-			b.log.Warn("no LED", "err", err)
+			b.log.Warn("no LED", "error", err)
 		}
 	}
 	if r.Button, err = m.Button(h.Button); err != nil {
 		r.Button = nil
-		b.log.Warn("no button", "err", err)
+		b.log.Warn("no button", "error", err)
 	}
 	return r
 }
@@ -100,7 +100,7 @@ func (b *Box) drawTerminal(last <-chan struct{}) {
 	defer tick.Stop()
 	for ended := false; ; {
 		if err := t.Show(b.glass().String()); err != nil {
-			b.log.Warn("screen can't be drawn in the terminal", "err", err)
+			b.log.Warn("screen can't be drawn in the terminal", "error", err)
 			return
 		}
 		if ended {
@@ -155,7 +155,7 @@ func (b *Box) powerOff() {
 	b.panel.Say(panel.Stopping)
 	go func() {
 		if out, err := exec.Command("poweroff").CombinedOutput(); err != nil {
-			b.log.Error("can't shut down", "err", err, "said", string(bytes.TrimSpace(out)))
+			b.log.Error("can't shut down", "error", err, "said", string(bytes.TrimSpace(out)))
 			b.panel.Say(panel.Running)
 		}
 	}()

@@ -166,7 +166,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	if r.LED != nil {
 		if err := r.LED.Close(); err != nil {
-			r.Log.Warn("LED was not put back", "err", err)
+			r.Log.Warn("LED was not put back", "error", err)
 		}
 	}
 	parts.Wait()
@@ -258,7 +258,7 @@ func (s *session) gather(now time.Time) {
 	face, choices, err := s.gatherer.gather(now)
 	if err != nil {
 		if !s.failed && !errors.Is(err, store.ErrClosed) {
-			s.Log.Warn("screen shows what it knew before", "err", err)
+			s.Log.Warn("screen shows what it knew before", "error", err)
 		}
 		if s.face != nil {
 			face.People, face.Latest, face.Junk = s.face.People, s.face.Latest, s.face.Junk
@@ -286,7 +286,7 @@ func (s *session) hand(plan scenePlan) {
 	}
 	err := s.LED.Blink(signal.Pattern())
 	if err != nil && !s.ledFault {
-		s.Log.Warn("LED does not blink; trying again", "signal", signal, "err", err)
+		s.Log.Warn("LED does not blink; trying again", "signal", signal, "error", err)
 	}
 	s.blinking, s.blinks, s.ledFault = signal, err == nil, err != nil
 }
@@ -299,7 +299,7 @@ func (r *Runner) listen(ctx context.Context, presses chan<- bool) {
 			return
 		}
 		if err != nil {
-			r.Log.Warn("button is out of order", "err", err)
+			r.Log.Warn("button is out of order", "error", err)
 			return
 		}
 		select {

@@ -144,7 +144,7 @@ func (s *screen) report(d hw.Display, err error) {
 	s.mu.Unlock()
 	switch {
 	case err != nil && first:
-		s.log.Warn("screen shows nothing; trying again", "err", err)
+		s.log.Warn("screen shows nothing; trying again", "error", err)
 	case err == nil && was != nil:
 		s.log.Info("screen shows", "display", fmt.Sprint(d), "size", d.Size())
 	}

@@ -289,7 +289,7 @@ func TestNoDisplayWanted(t *testing.T) {
 	if b, err := m.Button("none"); b != nil || err != nil {
 		t.Errorf("button %v, %v", b, err)
 	}
-	if _, err := m.LED("ACT"); err == nil || !strings.Contains(err.Error(), "this machine has") {
+	if _, err := m.LED("ACT"); err == nil || !strings.Contains(err.Error(), "the LEDs of this machine: none") {
 		t.Errorf("an LED that is not there: %v", err)
 	}
 }

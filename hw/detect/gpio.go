@@ -41,7 +41,11 @@ func (m *Machine) LED(spec string) (hw.LED, error) {
 	}
 	k, err := led.Open(root, spec)
 	if err != nil {
-		return nil, fmt.Errorf("%w; this machine has: %s", err, strings.Join(led.Names(root), " "))
+		names := led.Names(root)
+		if len(names) == 0 {
+			names = []string{"none"}
+		}
+		return nil, fmt.Errorf("%w; the LEDs of this machine: %s", err, strings.Join(names, " "))
 	}
 	return k, nil
 }
