@@ -168,6 +168,10 @@ func TestContactSheet(t *testing.T) {
 	for _, s := range scenes() {
 		var row []image.Image
 		for _, size := range hw.Sizes() {
+			if s.view.Part >= Parts(s.face, s.view, size) {
+				row = append(row, image.NewGray(image.Rectangle{})) // it fits before
+				continue
+			}
 			g := softpanel.Glass{Frame: Draw(s.face, s.view, size), Brightness: 0xff}
 			if g.Frame.Equal(hw.NewFrame(size)) {
 				t.Errorf("%s on %v is empty", s.name, size)
