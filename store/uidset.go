@@ -41,7 +41,7 @@ func (b *bitmap) count() int {
 // reading: Seq and At keep an index.
 type UIDSet struct {
 	blocks []uidBlock // ascending by number, none empty
-	before []int      // UIDs in the blocks before each; nil when out of date
+	before []int      // UIDs in the blocks before each, for as many as are known
 	n      int
 }
 
@@ -91,7 +91,7 @@ func (s *UIDSet) Add(uid uint32) bool {
 	}
 	s.blocks[i].bits.put(uid%blockBits, true)
 	s.n++
-	s.before = nil
+	s.forget(i)
 	return true
 }
 
@@ -106,7 +106,7 @@ func (s *UIDSet) Remove(uid uint32) bool {
 		s.blocks = slices.Delete(s.blocks, i, i+1)
 	}
 	s.n--
-	s.before = nil
+	s.forget(i)
 	return true
 }
 
@@ -115,19 +115,22 @@ func (s *UIDSet) addBlock(number uint32, b bitmap) {
 	if n := b.count(); n > 0 {
 		s.blocks = append(s.blocks, uidBlock{number, b})
 		s.n += n
-		s.before = nil
 	}
 }
 
-func (s *UIDSet) index() {
-	if s.before != nil {
-		return
-	}
-	s.before = make([]int, len(s.blocks))
-	n := 0
-	for i := range s.blocks {
-		s.before[i] = n
-		n += s.blocks[i].bits.count()
+// forget drops what is known of the blocks after block i, which changed.
+func (s *UIDSet) forget(i int) {
+	s.before = s.before[:min(len(s.before), i+1, len(s.blocks))]
+}
+
+// index counts what is before the blocks up to block i.
+func (s *UIDSet) index(i int) {
+	for k := len(s.before); k <= i; k++ {
+		n := 0
+		if k > 0 {
+			n = s.before[k-1] + s.blocks[k-1].bits.count()
+		}
+		s.before = append(s.before, n)
 	}
 }
 
@@ -138,7 +141,7 @@ func (s *UIDSet) Seq(uid uint32) int {
 	if !ok || !s.blocks[i].bits.has(uid%blockBits) {
 		return 0
 	}
-	s.index()
+	s.index(i)
 	b := uid % blockBits
 	n := s.before[i] + 1
 	for w := range b / 64 {
@@ -152,7 +155,7 @@ func (s *UIDSet) At(seq int) uint32 {
 	if seq < 1 || seq > s.n {
 		return 0
 	}
-	s.index()
+	s.index(len(s.blocks) - 1)
 	i := sort.Search(len(s.before), func(i int) bool { return s.before[i] >= seq }) - 1
 	left := seq - s.before[i]
 	for w, word := range s.blocks[i].bits {
