@@ -2,17 +2,11 @@ package certs
 
 import (
 	"bytes"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
@@ -20,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -238,87 +231,6 @@ func TestDomainWidensTheAuthority(t *testing.T) {
 
 // Time in the bubble begins in 2000, long before the program was built: a
 // board that has just booted without a battery.
-func TestClockBecomesSet(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, dir, Options{})
-		unset := served(t, a, "localhost")
-		if now := builtAt(); now.Before(unset.NotBefore) || now.After(unset.NotAfter) {
-			t.Errorf("leaf of an unset clock runs %v to %v", unset.NotBefore, unset.NotAfter)
-		}
-		if err := a.Refresh(); err != nil || !served(t, a, "localhost").Equal(unset) {
-			t.Errorf("re-issued though the clock is still unset (%v)", err)
-		}
-		// SNTP answers: three years after the build.
-		time.Sleep(time.Until(builtAt().AddDate(3, 0, 0)))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- a.Run(ctx) }()
-		time.Sleep(CheckEvery)
-		synctest.Wait()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		set := served(t, a, "localhost")
-		if err := verify(set, "localhost", time.Now(), a.CADER()); err != nil {
-			t.Error(err)
-		}
-		// A month before its end, not sooner.
-		time.Sleep(time.Until(set.NotAfter.Add(-renewBefore - time.Minute)))
-		if err := a.Refresh(); err != nil || !served(t, a, "localhost").Equal(set) {
-			t.Errorf("re-issued too early (%v)", err)
-		}
-		time.Sleep(2 * time.Minute)
-		if err := a.Refresh(); err != nil || served(t, a, "localhost").Equal(set) {
-			t.Errorf("not re-issued 30 days before its end (%v)", err)
-		}
-	})
-	// The next boot is in 2000 again: the leaf at hand tells of later times.
-	synctest.Test(t, func(t *testing.T) {
-		a := open(t, dir, Options{})
-		old := served(t, a, "localhost")
-		if err := a.SetNames([]string{"mailbox.local"}, nil); err != nil {
-			t.Fatal(err)
-		}
-		if fresh := served(t, a, "mailbox.local"); fresh.NotBefore.Before(old.NotBefore) {
-			t.Errorf("leaf begins %v, the former one %v", fresh.NotBefore, old.NotBefore)
-		}
-	})
-}
-
-func TestClockOnceAhead(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC)))
-		open(t, dir, Options{})
-	})
-	a := open(t, dir, Options{ClockSet: func() bool { return true }})
-	if err := verify(served(t, a, "localhost"), "localhost", time.Now(), a.CADER()); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAuthorityNearsItsEnd(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(builtAt().Add(time.Hour)))
-		a := open(t, dir, Options{})
-		first, key := a.CADER(), a.ca.key
-		time.Sleep(10*365*24*time.Hour - renewBefore)
-		if err := a.Refresh(); err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Equal(a.CADER(), first) || !a.ca.key.Equal(key) {
-			t.Error("the authority did not renew its certificate with its key")
-		}
-		leaf := served(t, a, "localhost")
-		if err := verify(leaf, "localhost", time.Now().AddDate(1, 0, 0), a.CADER()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // Connections that were up before a re-issue go on; new ones see the new leaf.
 func TestReissueUnderConnections(t *testing.T) {
 	a := open(t, t.TempDir(), Options{})
@@ -385,95 +297,7 @@ func TestReissueUnderConnections(t *testing.T) {
 }
 
 // foreignPair makes a certificate as another authority would.
-func foreignPair(t *testing.T, until time.Time, names ...string) (chain, key []byte) {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "other"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: until, DNSNames: names}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err = keyPEM(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key
-}
-
-func TestOwnCertificate(t *testing.T) {
-	dir := t.TempDir()
-	a := open(t, dir, Options{})
-	if err := a.SetNames(append(homeNames, "mail.example.org"), nil); err != nil {
-		t.Fatal(err)
-	}
-	chain, key := foreignPair(t, time.Now().Add(time.Hour), "mail.example.org")
-	_, wrong := foreignPair(t, time.Now().Add(time.Hour), "mail.example.org")
-	ended, endedKey := foreignPair(t, time.Now().Add(-time.Minute), "mail.example.org")
-	nameless, namelessKey := foreignPair(t, time.Now().Add(time.Hour))
-	for _, bad := range [][2][]byte{{chain, wrong}, {ended, endedKey}, {nameless, namelessKey}, {nil, key}, {chain, nil}} {
-		if err := a.SetOwn(bad[0], bad[1]); err == nil {
-			t.Error("an unusable pair was taken")
-		}
-	}
-	own := func(a *Authority, name string) bool { return served(t, a, name).Subject.CommonName == "other" }
-	if own(a, "mail.example.org") {
-		t.Fatal("a refused pair is shown")
-	}
-	if err := a.SetOwn(chain, key); err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range []*Authority{a, open(t, dir, Options{})} {
-		if !own(b, "mail.example.org") || own(b, "mailbox.local") {
-			t.Error("the owner's certificate must be shown for its names and no others")
-		}
-	}
-	if names, _, ok := a.Own(); !ok || !slices.Equal(names, []string{"mail.example.org"}) {
-		t.Errorf("Own: %v %v", names, ok)
-	}
-	if err := a.RemoveOwn(); err != nil {
-		t.Fatal(err)
-	}
-	if own(a, "mail.example.org") {
-		t.Error("shown after it was removed")
-	}
-}
-
 // The owner copies files into the directory while the box runs.
-func TestOwnFilesAppear(t *testing.T) {
-	dir := t.TempDir()
-	a := open(t, dir, Options{})
-	chain, key := foreignPair(t, time.Now().Add(time.Hour), "mailbox.local")
-	put := func(name string, data []byte) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, "tls", ownDir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(ownChain, chain)
-	if err := a.Refresh(); err != nil {
-		t.Errorf("half a pair, still being copied: %v", err)
-	}
-	put(ownKey, key)
-	if err := a.Refresh(); err != nil {
-		t.Error(err)
-	}
-	if served(t, a, "mailbox.local").Subject.CommonName != "other" {
-		t.Error("files of the owner's were not picked up")
-	}
-	put(ownKey, []byte("not a key"))
-	if err := a.Refresh(); err == nil {
-		t.Error("a damaged key went unnoticed")
-	}
-	if err := verify(served(t, a, "localhost"), "localhost", time.Now(), a.CADER()); err != nil {
-		t.Errorf("the box's own leaf must step in: %v", err)
-	}
-	open(t, dir, Options{}) // and must not keep the box from starting
-}
-
 // A leaf that cannot be written is shown, reported, and written later.
 func TestUnwritableLeaf(t *testing.T) {
 	dir := t.TempDir()
