@@ -122,7 +122,7 @@ func TestMissingHardwareHurtsNobody(t *testing.T) {
 	b.addAccounts("alice")
 	b.send("alice@mailbox.local", text("hello", 500))
 	log := strings.Join(b.config.Lines.Last(), "\n")
-	for _, want := range []string{"no LED", "no button", "screen shows nothing"} {
+	for _, want := range []string{"no LED", "no button", "no screen"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}

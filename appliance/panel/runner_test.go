@@ -269,7 +269,7 @@ func TestPulledOutAndPutBack(t *testing.T) {
 	b.bus.Replug(lcdAddr)
 	b.await("✉1 unread")
 	b.until("all to be well", func() bool { return b.Fault() == nil })
-	if n := strings.Count(b.log.String(), "screen shows nothing"); n != 1 {
+	if n := strings.Count(b.log.String(), "screen was lost"); n != 1 {
 		t.Errorf("the loss is %d lines in the log:\n%s", n, b.log)
 	}
 }
@@ -294,7 +294,7 @@ func TestWithoutHardware(t *testing.T) {
 	b.until("mail to be signalled", func() bool { return b.Signal() == SignalMail })
 	b.until("three complaints", func() bool {
 		log := b.log.String()
-		return strings.Contains(log, "screen shows nothing") && strings.Contains(log, "LED does not blink") &&
+		return strings.Contains(log, "no screen") && strings.Contains(log, "LED does not blink") &&
 			strings.Contains(log, "button is out of order")
 	})
 }

@@ -139,12 +139,13 @@ func (s *screen) Size() hw.Size { return hw.Size(s.size.Load()) }
 func (s *screen) report(d hw.Display, err error) {
 	s.mu.Lock()
 	was := s.fault
-	first := was == nil && err != nil || was == errUntried
 	s.fault = err
 	s.mu.Unlock()
 	switch {
-	case err != nil && first:
-		s.log.Warn("screen shows nothing; trying again", "error", err)
+	case err != nil && was == errUntried: // most boards have none
+		s.log.Info("no screen; looking for one now and then", "why", err)
+	case err != nil && was == nil:
+		s.log.Warn("screen was lost; trying again", "error", err)
 	case err == nil && was != nil:
 		s.log.Info("screen shows", "display", fmt.Sprint(d), "size", d.Size())
 	}
