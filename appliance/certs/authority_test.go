@@ -229,8 +229,6 @@ func TestDomainWidensTheAuthority(t *testing.T) {
 	}
 }
 
-// Time in the bubble begins in 2000, long before the program was built: a
-// board that has just booted without a battery.
 // Connections that were up before a re-issue go on; new ones see the new leaf.
 func TestReissueUnderConnections(t *testing.T) {
 	a := open(t, t.TempDir(), Options{})
@@ -296,8 +294,6 @@ func TestReissueUnderConnections(t *testing.T) {
 	c.Close()
 }
 
-// foreignPair makes a certificate as another authority would.
-// The owner copies files into the directory while the box runs.
 // A leaf that cannot be written is shown, reported, and written later.
 func TestUnwritableLeaf(t *testing.T) {
 	dir := t.TempDir()

@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+// Time in the bubble begins in 2000, long before the program was built: a
+// board that has just booted without a battery.
 func TestClockBecomesSet(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

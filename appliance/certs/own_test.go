@@ -15,6 +15,7 @@ import (
 	"time"
 )
 
+// foreignPair makes a certificate as another authority would.
 func foreignPair(t *testing.T, until time.Time, names ...string) (chain, key []byte) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -72,6 +73,7 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
+// The owner copies files into the directory while the box runs.
 func TestOwnFilesAppear(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir, Options{})

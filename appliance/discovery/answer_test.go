@@ -303,7 +303,3 @@ func TestHeader_18(t *testing.T) {
 		t.Error("class ANY was not answered")
 	}
 }
-
-// Both interfaces are on the same network (cable and Wi-Fi of one home), so
-// every packet comes back on the other one: the box must not quarrel with
-// itself, nor take itself for a second responder.

@@ -168,6 +168,9 @@ func TestPerLinkAddresses_14(t *testing.T) {
 	}
 }
 
+// Both interfaces are on the same network (cable and Wi-Fi of one home), so
+// every packet comes back on the other one: the box must not quarrel with
+// itself, nor take itself for a second responder.
 func TestTwoLinksOneNetwork_14(t *testing.T) {
 	b := newBench(t, eth, wlan)
 	for range 5000 {
