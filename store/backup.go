@@ -2,7 +2,6 @@ package store
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,12 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
+	"math/rand/v2"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -52,15 +46,19 @@ const (
 var ErrBackup = errors.New("backup can't be used")
 
 // Backup writes all the store holds to w, as one snapshot, while the box goes
-// on. With since = 0 it is complete; with the number an earlier Backup
+// on. With since = 0 it is complete; with the number an earlier Backup of it
 // returned, it holds only what changed since. It returns the number for the
 // next one. Keep it as safe as the mail: it has the hashes of all passwords.
 func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (version uint64, err error) {
 	bw := &backupWriter{w: bufio.NewWriterSize(w, 64<<10), sum: sha256.New()}
 	err = s.View(func(tx *Tx) error {
-		version = tx.txn.ReadTs()
-		if since > version {
-			return fmt.Errorf("%w: it would follow version %d, the store is at %d", ErrBackup, since, version)
+		line, err := tx.line()
+		if err != nil {
+			return err
+		}
+		version = line + tx.txn.ReadTs()
+		if since != 0 && (since>>lineShift != line>>lineShift || since > version) {
+			return fmt.Errorf("%w: it would follow version %d, which this store never was, or not since it was put back from a backup; make a complete one", ErrBackup, since)
 		}
 		bw.put([]byte(backupMagic))
 		bw.number(since)
@@ -72,7 +70,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (version 
 			if item.Key()[0] == keyRestored {
 				continue
 			}
-			if item.Version() <= since {
+			if line+item.Version() <= since {
 				bw.key(backupKey, item.Key())
 			} else if err := item.Value(func(v []byte) error {
 				if len(v) == 0 {
@@ -104,6 +102,32 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, since uint64) (version 
 		return 0, fmt.Errorf("backup: %w", err)
 	}
 	return version, nil
+}
+
+// Badger counts versions from 1 in each store. Above them stands a random
+// number, the store's line, which is drawn anew when a backup is put back: a
+// version of the store that was is not taken for one of the store that is.
+const (
+	lineShift = 40
+	lineName  = "line"
+)
+
+// line is what is added to Badger's versions.
+func (tx *Tx) line() (uint64, error) {
+	v, err := tx.get(keyText(keyCounter, lineName))
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(v), nil
+}
+
+// drawLine begins a new line.
+func (tx *Tx) drawLine() error {
+	line := (1 + rand.Uint64N(1<<22-1)) << lineShift
+	return tx.set(keyText(keyCounter, lineName), binary.BigEndian.AppendUint64(nil, line))
 }
 
 type backupWriter struct {
@@ -138,256 +162,4 @@ func (b *backupWriter) key(kind byte, k []byte) {
 	b.octets(k[shared:])
 	b.last = append(b.last[:0], k...)
 	b.records++
-}
-
-type backupReader struct {
-	r       *bufio.Reader
-	sum     hash.Hash
-	key     []byte
-	value   []byte
-	records uint64
-}
-
-// ReadByte makes backupReader an io.ByteReader for varints.
-func (b *backupReader) ReadByte() (byte, error) {
-	c, err := b.r.ReadByte()
-	if err == nil {
-		b.sum.Write([]byte{c})
-	}
-	return c, err
-}
-
-func (b *backupReader) number(limit uint64) (int, error) {
-	n, err := binary.ReadUvarint(b)
-	if err == nil && n > limit {
-		err = fmt.Errorf("%w: a length of %d", ErrBackup, n)
-	}
-	return int(n), err
-}
-
-func (b *backupReader) full(p []byte) error {
-	_, err := io.ReadFull(b.r, p)
-	b.sum.Write(p)
-	return err
-}
-
-// next reads a record; its key and value are valid until the next.
-func (b *backupReader) next() (kind byte, err error) {
-	if kind, err = b.ReadByte(); err != nil || kind == backupEnd {
-		return kind, err
-	}
-	if kind > backupValue {
-		return 0, fmt.Errorf("%w: unknown record", ErrBackup)
-	}
-	shared, err := b.number(uint64(len(b.key)))
-	if err != nil {
-		return 0, err
-	}
-	n, err := b.number(maxBackupKey)
-	if err != nil {
-		return 0, err
-	}
-	before := slices.Clone(b.key)
-	b.key = append(b.key[:shared], make([]byte, n)...)
-	if err := b.full(b.key[shared:]); err != nil {
-		return 0, err
-	}
-	if len(b.key) == 0 || bytes.Compare(b.key, before) <= 0 || b.key[0] == keyRestored {
-		return 0, fmt.Errorf("%w: keys out of order", ErrBackup)
-	}
-	b.records++
-	if kind == backupKey {
-		return kind, nil
-	}
-	if n, err = b.number(maxBackupValue); err != nil {
-		return 0, err
-	}
-	b.value = slices.Grow(b.value[:0], n)[:n]
-	return kind, b.full(b.value)
-}
-
-// end reads the trailer.
-func (b *backupReader) end() error {
-	n, err := binary.ReadUvarint(b)
-	if err != nil {
-		return err
-	}
-	want := b.sum.Sum(nil)
-	var got [sha256.Size]byte
-	if _, err := io.ReadFull(b.r, got[:]); err != nil {
-		return err
-	}
-	if n != b.records || !bytes.Equal(got[:], want) {
-		return fmt.Errorf("%w: its checksum is wrong", ErrBackup)
-	}
-	return nil
-}
-
-// Restore puts a backup into opts.Dir. A complete one needs a directory
-// without a store; an incremental one needs the store that the backup before
-// it was restored into, untouched since. A restore that fails leaves a store
-// that Open refuses, or nothing where there was nothing. The store is closed
-// when Restore returns.
-func Restore(ctx context.Context, opts Options, r io.Reader) (err error) {
-	defer func() {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: it is cut short", ErrBackup)
-		}
-		if err != nil {
-			err = fmt.Errorf("restore: %w", err)
-		}
-	}()
-	br := &backupReader{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
-	magic := make([]byte, len(backupMagic))
-	if err := br.full(magic); err != nil {
-		return err
-	}
-	if string(magic) != backupMagic {
-		return fmt.Errorf("%w: this is not a backup made by posthorn", ErrBackup)
-	}
-	since, err := binary.ReadUvarint(br)
-	if err != nil {
-		return err
-	}
-	version, err := binary.ReadUvarint(br)
-	if err != nil {
-		return err
-	}
-	_, statErr := os.Stat(filepath.Join(opts.Dir, "MANIFEST"))
-	fresh := os.IsNotExist(statErr)
-	switch {
-	case since == 0 && !fresh:
-		return fmt.Errorf("%s has a store already: %w; move it away first", opts.Dir, ErrExists)
-	case since > 0 && fresh:
-		return fmt.Errorf("%w: it follows another backup; restore that first", ErrBackup)
-	}
-	opts.restoring = true
-	s, err := Open(opts)
-	if err != nil {
-		return err
-	}
-	err = s.restore(ctx, br, since, version)
-	if closeErr := s.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil && fresh {
-		err = errors.Join(err, removeStore(opts.Dir))
-	}
-	return err
-}
-
-// removeStore removes the files of a store that never came to be. What else
-// lies in the directory, such as the backup itself, is not ours.
-func removeStore(dir string) error {
-	files, err := os.ReadDir(dir)
-	for _, f := range files {
-		ours := false
-		switch name := f.Name(); name {
-		case "MANIFEST", "MANIFEST-REWRITE", "KEYREGISTRY", "DISCARD", "LOCK", ballastName:
-			ours = true
-		default:
-			number, ending, _ := strings.Cut(name, ".")
-			_, numErr := strconv.ParseUint(number, 10, 64)
-			ours = numErr == nil && (ending == "sst" || ending == "vlog" || ending == "mem")
-		}
-		if ours && f.Type().IsRegular() {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
-		}
-	}
-	return err
-}
-
-func (s *Store) restore(ctx context.Context, br *backupReader, since, version uint64) error {
-	at := []byte{keyRestored}
-	if err := s.Update(func(tx *Tx) error {
-		if since > 0 {
-			v, err := tx.get(at)
-			if err != nil || binary.BigEndian.Uint64(v) != since {
-				return fmt.Errorf("%w: it follows version %d, which this store does not show", ErrBackup, since)
-			}
-		}
-		return tx.set(at, make([]byte, 8))
-	}); err != nil {
-		return err
-	}
-	// Keys of the store that the backup does not have are removed: both are in
-	// order, so they are walked side by side.
-	old := s.db.NewTransaction(false)
-	defer old.Discard()
-	it := old.NewIterator(badger.IteratorOptions{})
-	defer it.Close()
-	it.Rewind()
-	var b restoreGroup
-	for {
-		kind, err := br.next()
-		if err != nil {
-			return err
-		}
-		for ; it.Valid() && (kind == backupEnd || bytes.Compare(it.Item().Key(), br.key) < 0); it.Next() {
-			if k := it.Item().Key(); k[0] != keyRestored {
-				b.del(k)
-			}
-		}
-		if kind == backupEnd {
-			break
-		}
-		if known := it.Valid() && bytes.Equal(it.Item().Key(), br.key); known {
-			it.Next()
-		} else if kind == backupKey {
-			return fmt.Errorf("%w: it refers to a record the store does not have", ErrBackup)
-		}
-		if kind == backupValue {
-			b.set(br.key, br.value)
-		}
-		if b.octets > restoreBatch || len(b.changes) >= sweepBatch {
-			if err := b.write(s); err != nil {
-				return err
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	if err := br.end(); err != nil {
-		return err
-	}
-	b.set(at, binary.BigEndian.AppendUint64(nil, min(version, math.MaxInt64)))
-	return b.write(s)
-}
-
-// restoreGroup is changes that wait to be written in one update.
-type restoreGroup struct {
-	changes []record // a nil value deletes
-	octets  int
-}
-
-func (b *restoreGroup) set(k, v []byte) {
-	b.changes = append(b.changes, record{slices.Clone(k), slices.Clone(v)})
-	b.octets += len(v)
-}
-
-func (b *restoreGroup) del(k []byte) {
-	b.changes = append(b.changes, record{key: slices.Clone(k)})
-}
-
-func (b *restoreGroup) write(s *Store) error {
-	err := s.Update(func(tx *Tx) error {
-		if err := tx.admit(); err != nil {
-			return err
-		}
-		for _, c := range b.changes {
-			var err error
-			if c.value == nil {
-				err = tx.del(c.key)
-			} else {
-				err = tx.set(c.key, c.value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	b.changes, b.octets = b.changes[:0], 0
-	return err
 }

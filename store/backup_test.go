@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// contents lists every record but the mark of a restored store.
+// contents lists every record but the mark of a restored store and its line.
 func contents(t *testing.T, s *Store) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	if err := s.View(func(tx *Tx) error {
 		return tx.scan(nil, nil, func(k, v []byte) (bool, error) {
-			if k[0] != keyRestored {
+			if k[0] != keyRestored && string(k) != string(keyText(keyCounter, lineName)) {
 				all[string(k)] = string(v)
 			}
 			return true, nil

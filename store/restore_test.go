@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,5 +76,39 @@ func TestFailedRestoreLeavesOtherFilesAlone(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 3 {
 		t.Errorf("after a failed restore the directory has %v, %v; want the three files that were there", files, err)
+	}
+}
+
+// TestBackupOfARestoredStore: a version of the store that was lost is not one
+// of the store that was made from its backup, however far that has come.
+func TestBackupOfARestoredStore(t *testing.T) {
+	ctx := t.Context()
+	s := openTest(t, Options{})
+	_, inbox := newAccount(t, s, "alice")
+	for range 30 {
+		deliver(t, s, inbox, []byte("x"))
+	}
+	var whole, next bytes.Buffer
+	v, err := s.Backup(ctx, &whole, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := Options{Dir: t.TempDir(), Reserve: 1 << 20, Memory: 512 << 20}
+	if err := Restore(ctx, opts, bytes.NewReader(whole.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, opts)
+	update(t, s, func(tx *Tx) error { _, err := tx.SetFlags(inbox, 1, Flagged, nil); return err })
+	for range 60 {
+		deliver(t, s, inbox, []byte("y"))
+	}
+	if _, err := s.Backup(ctx, &next, v); !errors.Is(err, ErrBackup) {
+		t.Errorf("an increment on the version of another store: %v", err)
+	}
+	if v, err = s.Backup(ctx, io.Discard, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Backup(ctx, io.Discard, v); err != nil {
+		t.Errorf("an increment on its own: %v", err)
 	}
 }

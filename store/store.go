@@ -150,6 +150,9 @@ func (s *Store) begin() error {
 		if err := tx.set(keyText(keyCounter, "uidvalidity"), binary.BigEndian.AppendUint64(nil, first)); err != nil {
 			return err
 		}
+		if err := tx.drawLine(); err != nil {
+			return err
+		}
 		return tx.set([]byte{keyFormat}, []byte{format})
 	})
 }
@@ -174,7 +177,12 @@ func (s *Store) checkRestored() error {
 	if err != nil {
 		return err
 	}
-	return s.Update(func(tx *Tx) error { return tx.del(at) })
+	return s.Update(func(tx *Tx) error {
+		if err := tx.drawLine(); err != nil {
+			return err
+		}
+		return tx.del(at)
+	})
 }
 
 // enter counts a use of the store; leave ends it. Close waits for all.
