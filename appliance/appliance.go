@@ -13,6 +13,7 @@
 //
 //	stage     parts                                      if one fails
 //	upkeep    certificates, names, clock, expiry         tried again
+//	          announcement (mDNS)                        tried again
 //	control   the command line's socket                  the box stops
 //	queue     mail that waits to leave                   the box stops
 //	web       http, https                                the box stops
