@@ -109,6 +109,29 @@ func (b *Box) SetQuota(name string, quota int64) error {
 	})
 }
 
+// SetUndo sets how long an account's mail to others waits to be called back:
+// 0 to store.MaxUndo.
+func (b *Box) SetUndo(name string, undo time.Duration) error {
+	if undo < 0 || undo > store.MaxUndo {
+		return fmt.Errorf("%w: mail can be called back for 0s to %v, not %v", ErrUsage, store.MaxUndo, undo)
+	}
+	if undo == 0 {
+		undo = -1 // 0 stands for the default
+	}
+	a, err := b.account(name)
+	if err != nil {
+		return err
+	}
+	return b.Store.Update(func(tx *store.Tx) error {
+		a, err := tx.Account(a.ID)
+		if err != nil {
+			return err
+		}
+		a.Undo = undo
+		return tx.PutAccount(a)
+	})
+}
+
 // AppPasswords lists the passwords of an account's devices.
 func (b *Box) AppPasswords(name string) ([]AppPassword, error) {
 	a, err := b.account(name)

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"posthorn/appliance/login"
 	"posthorn/store"
@@ -180,6 +181,11 @@ func (c *Client) SetPassword(ctx context.Context, name, password string) error {
 // SetQuota limits an account's mail to so many octets; 0 lifts the limit.
 func (c *Client) SetQuota(ctx context.Context, name string, quota int64) error {
 	return c.call(ctx, "PUT", account(name, "quota"), quota, nil)
+}
+
+// SetUndo sets how long an account's mail to others waits to be called back.
+func (c *Client) SetUndo(ctx context.Context, name string, undo time.Duration) error {
+	return c.call(ctx, "PUT", account(name, "undo"), undo, nil)
 }
 
 // AppPasswords lists the passwords of an account's devices.

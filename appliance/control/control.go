@@ -21,6 +21,7 @@
 //	GET    /accounts                          POST /accounts
 //	DELETE /accounts/{name}                   PUT  /accounts/{name}/password
 //	                                          PUT  /accounts/{name}/quota
+//	                                          PUT  /accounts/{name}/undo
 //	GET    /accounts/{name}/app-passwords     POST /accounts/{name}/app-passwords
 //	DELETE /accounts/{name}/app-passwords/{which}
 //	GET    /aliases                           PUT  /aliases/{address}

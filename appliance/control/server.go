@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strconv"
+	"time"
 
 	"posthorn/appliance/login"
 	"posthorn/store"
@@ -63,6 +64,13 @@ func (b *Box) Handler() http.Handler {
 			return nil, err
 		}
 		return nil, b.SetQuota(r.PathValue("name"), quota)
+	})
+	route("PUT /accounts/{name}/undo", func(r *http.Request) (any, error) {
+		undo, err := read[time.Duration](r)
+		if err != nil {
+			return nil, err
+		}
+		return nil, b.SetUndo(r.PathValue("name"), undo)
 	})
 	b.devices(route)
 	b.mailboxRoutes(route)

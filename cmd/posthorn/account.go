@@ -20,6 +20,8 @@ List the accounts.`, accountList},
 Change an account's password. The devices' app passwords stay.`, accountPasswd},
 	{"account quota", `NAME SIZE
 Limit an account's mail, to 2G for example; 0 lifts the limit.`, accountQuota},
+	{"account undo", `NAME TIME
+Set how long mail to others waits in Outbox to be called back: 0s to 10m.`, accountUndo},
 	{"account remove", `NAME
 Remove an account and all its mail.`, accountRemove},
 	{"account app-password add", `NAME LABEL [--json]
@@ -109,6 +111,19 @@ func accountQuota(ctx context.Context, e *env, args []string) error {
 			return e.say("%s has no quota now", args[0])
 		}
 		return e.say("quota of %s is %s", args[0], formatSize(quota))
+	})
+}
+
+func accountUndo(ctx context.Context, e *env, args []string) error {
+	return e.withBox(e.flags(), args, 2, 2, false, func(c *control.Client, args []string) error {
+		undo, err := time.ParseDuration(args[1])
+		if err != nil {
+			return usagef("%q is no time like 30s or 5m", args[1])
+		}
+		if err := c.SetUndo(ctx, args[0], undo); err != nil {
+			return err
+		}
+		return e.say("mail of %s to others can be called back for %v", args[0], undo)
 	})
 }
 
