@@ -51,7 +51,7 @@ func (c *conn) watch(p []byte) []byte {
 	}
 	status, isTagged := bytes.CutPrefix(p, []byte(c.cmd.tag+" "))
 	if !isTagged {
-		return c.dropSaved(p)
+		return c.dropSaved(c.unescapeNames(p))
 	}
 	c.answered = true
 	fault := c.session.fault

@@ -32,6 +32,7 @@
 //	EXAMINE can be written to                          openToChange
 //	deadlines for whole messages                       conn sets its own, by progress
 //	SEARCH loses SMALLER before a date                 parseSearch reads it itself
+//	"&" in a name stays "&-" after ENABLE UTF8=ACCEPT  escapeNames, unescapeNames
 //	an empty challenge of AUTHENTICATE is sent as "="  conn.watch
 //	arguments it cannot read are an internal error     conn.watch
 //	each line is flushed                               output

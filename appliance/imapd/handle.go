@@ -5,6 +5,9 @@ package imapd
 
 // handle carries out cmd if it is one of them.
 func (c *conn) handle(cmd *command) (done bool, err error) {
+	if cmd.namesMailbox() && c.plainNames() {
+		cmd.escapeNames()
+	}
 	switch cmd.name {
 	case "CAPABILITY":
 		c.reply("* CAPABILITY %s\r\n%s OK that is what this server can do\r\n", c.capabilities(), cmd.tag)

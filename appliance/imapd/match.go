@@ -20,9 +20,14 @@ const (
 type pattern string
 
 // newPattern joins reference and pattern of LIST, RFC 9051 section 6.3.9, in the
-// form in which names are stored.
+// form in which names are stored: composed, and what lies below INBOX with that
+// in capitals.
 func newPattern(reference, p string) pattern {
-	return pattern(norm.NFC.String(strings.TrimPrefix(reference+p, "/")))
+	p = norm.NFC.String(strings.TrimPrefix(reference+p, "/"))
+	if level := "INBOX/"; len(p) >= len(level) && strings.EqualFold(p[:len(level)], level) {
+		p = level + p[len(level):]
+	}
+	return pattern(p)
 }
 
 // match says whether the pattern stands for name. INBOX is the same in any case.
@@ -31,7 +36,7 @@ func (p pattern) match(name string) bool {
 		return false
 	}
 	if name == "INBOX" {
-		p = pattern(strings.ToUpper(string(p)))
+		p = pattern(strings.Map(upper, string(p)))
 	}
 	// at[i] says that what was read of name can be the first i bytes of p.
 	at, next := make([]bool, len(p)+1), make([]bool, len(p)+1)
@@ -73,4 +78,13 @@ func (p pattern) pass(at []bool) {
 			at[i+1] = true
 		}
 	}
+}
+
+// upper makes an ASCII letter a capital. Others stay: the capital of the dotless
+// i of Turkish is that of INBOX.
+func upper(r rune) rune {
+	if 'a' <= r && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
 }
