@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -189,24 +190,37 @@ func wholeTable(path string, o badger.Options) (err error) {
 	return t.VerifyChecksum()
 }
 
-// verifyTables reads the tables once, for Badger passes over a block it can't
-// read: its records are answered as absent, and when the table is merged with
-// others they are left out together with all that follow. A damaged table is
-// counted and kept under a second name.
-func (s *Store) verifyTables(ctx context.Context) {
-	o := s.db.Opts()
-	tables, _ := filepath.Glob(filepath.Join(o.Dir, "*.sst"))
-	for _, path := range tables {
-		if ctx.Err() != nil {
+// damagedTables reads all tables and yields those that are not whole, for
+// Badger passes over a block it can't read: its records are answered as absent,
+// and when the table is merged with others they are left out together with all
+// that follow.
+func (s *Store) damagedTables(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(path string, err error) bool) {
+		if s.opts.Dir == "" {
 			return
 		}
-		err := wholeTable(path, o)
-		if err == nil || errors.Is(err, os.ErrNotExist) { // merged meanwhile
-			continue
+		tables, _ := filepath.Glob(filepath.Join(s.opts.Dir, "*.sst"))
+		for _, path := range tables {
+			if ctx.Err() != nil {
+				return
+			}
+			err := wholeTable(path, s.db.Opts())
+			if err == nil || errors.Is(err, os.ErrNotExist) { // merged meanwhile
+				continue
+			}
+			if _, gone := os.Stat(path); gone != nil {
+				continue // removed while it was read
+			}
+			if !yield(path, err) {
+				return
+			}
 		}
-		if _, err := os.Stat(path); err != nil {
-			continue // removed while it was read
-		}
+	}
+}
+
+// keepDamagedTables counts damaged tables and keeps them under a second name.
+func (s *Store) keepDamagedTables(ctx context.Context) {
+	for path, err := range s.damagedTables(ctx) {
 		s.corrupt.Add(1)
 		s.log.Error("a table is damaged: some mail may not be shown; restore from a backup", "file", path, "error", err)
 		if err := os.Link(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrExist) {

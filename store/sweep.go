@@ -115,9 +115,7 @@ func (w *sweeper) run() {
 	defer close(w.done)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-w.stop; cancel() }()
-	if w.s.opts.Dir != "" {
-		w.s.verifyTables(ctx)
-	}
+	w.s.keepDamagedTables(ctx)
 	var reclaimed time.Time
 	for {
 		select {
