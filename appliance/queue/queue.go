@@ -185,14 +185,18 @@ func (q *Queue) nudge() {
 // waiting, and attempts that a wrong clock has put far ahead back to now.
 func (q *Queue) recover(ctx context.Context) error {
 	now := time.Now()
+	said := make(map[store.QueuedID]bool) // an update may run twice
 	return q.each(func(m *store.Queued) bool {
 		change := false
+		if m.Trying() && !said[m.ID] {
+			said[m.ID] = true
+			q.log().WarnContext(ctx, "delivery was cut off before its answer; the message may arrive twice",
+				"queue_id", m.Name, "from", m.From)
+		}
 		for i := range m.Recipients {
 			r := &m.Recipients[i]
 			switch {
 			case r.State == store.QueuedTrying:
-				q.log().WarnContext(ctx, "delivery was cut off before its answer; the message may arrive twice",
-					"queue_id", m.Name, "to", r.Address)
 				r.State, r.Next, change = store.QueuedWaiting, time.Time{}, true
 			case r.State == store.QueuedWaiting && r.Next.Sub(now) > 2*lastGap:
 				r.Next, change = time.Time{}, true

@@ -87,8 +87,8 @@ func code(answer string) int {
 func advice(answer string) string {
 	s := status(answer, "failed")
 	for _, known := range []struct{ prefix, text string }{
-		{"5.1.1", "There is no mailbox with this address. Look for a mistake in the address, or ask the person for the present one."},
 		{"5.1.10", "That domain takes no mail at all. Ask the person for another address."},
+		{"5.1.1", "There is no mailbox with this address. Look for a mistake in the address, or ask the person for the present one."},
 		{"5.1.2", "There is no such domain. Look for a mistake in what follows the @."},
 		{"5.1.", "The address is not accepted. Look for a mistake in it, or ask the person for another."},
 		{"5.2.1", "That mailbox is switched off. Ask the person for another address."},
