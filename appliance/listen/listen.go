@@ -24,11 +24,12 @@ type Limiter struct {
 	// it empty for listeners where TLS comes first. At most 512 octets.
 	Refusal string
 
-	// Refused, if not nil, is told of each refused connection. It must not
-	// block.
+	// Refused, if not nil, is told of a refused connection, and of no further
+	// one for a second: a flood must not drown the log. It must not block.
 	Refused func(from netip.Addr, open int)
 
 	mu     sync.Mutex
+	told   time.Time // when Refused was called last
 	open   int
 	byAddr map[netip.Prefix]int
 }
@@ -68,9 +69,7 @@ func (n *listener) Accept() (net.Conn, error) {
 		if ok {
 			return &conn{Conn: c, release: sync.OnceFunc(func() { n.limiter.give(key) })}, nil
 		}
-		if n.limiter.Refused != nil {
-			n.limiter.Refused(addr, open)
-		}
+		n.limiter.tell(addr, open)
 		if n.clear && n.limiter.Refusal != "" {
 			c.SetWriteDeadline(time.Now().Add(refusalTime))
 			c.Write([]byte(n.limiter.Refusal))
@@ -94,6 +93,23 @@ func (l *Limiter) take(key netip.Prefix) (open int, ok bool) {
 	l.open++
 	l.byAddr[key]++
 	return l.open, true
+}
+
+// quiet is how long Refused is not called after a call.
+const quiet = time.Second
+
+// tell calls Refused, unless it was called just now.
+func (l *Limiter) tell(from netip.Addr, open int) {
+	l.mu.Lock()
+	now := time.Now()
+	skip := l.Refused == nil || !l.told.IsZero() && now.Sub(l.told) < quiet
+	if !skip {
+		l.told = now
+	}
+	l.mu.Unlock()
+	if !skip {
+		l.Refused(from, open)
+	}
 }
 
 func (l *Limiter) give(key netip.Prefix) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -104,6 +105,22 @@ func TestTotalIsSharedByListeners(t *testing.T) {
 	c.Close()
 	dial(t, "127.0.0.3", secure)
 	<-acceptedSecure
+}
+
+// TestFloodIsToldOnceASecond: a flood of refused connections is one line of the
+// log each second.
+func TestFloodIsToldOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		l := &Limiter{Refused: func(netip.Addr, int) { told++ }}
+		for range 3000 {
+			l.tell(netip.Addr{}, 1)
+			time.Sleep(time.Millisecond)
+		}
+		if told != 3 {
+			t.Errorf("told %d times in three seconds", told)
+		}
+	})
 }
 
 func TestKey(t *testing.T) {
