@@ -19,6 +19,7 @@ var (
 	errEndless   = errors.New("line without an end")
 	errStopped   = errors.New("the server is stopping")
 	errPipelined = errors.New("data sent ahead of the TLS handshake")
+	errNotClear  = errors.New("the client begins with TLS on a port in the clear")
 )
 
 // conn is a client's connection: lines in, lines and messages out, each wait
@@ -78,6 +79,9 @@ func (c *conn) handshake(ctx context.Context, config *tls.Config) error {
 // between.
 func (c *conn) secret() bool { return c.tls != nil || c.remote.IsLoopback() }
 
+// tlsHandshake is the first octet of a TLS connection (RFC 8446 section 5.1).
+const tlsHandshake = 0x16
+
 // readLine returns the next line without its end, of at most limit octets
 // with it. The first octet must come before the time until, the rest within
 // 30 seconds of it. Answers that wait are sent before. errTooLong leaves the
@@ -91,8 +95,12 @@ func (c *conn) readLine(limit int, until time.Time) (string, error) {
 	if err := c.readBefore(until); err != nil {
 		return "", err
 	}
-	if _, err := c.r.Peek(1); err != nil {
+	first, err := c.r.Peek(1)
+	switch {
+	case err != nil:
 		return "", err
+	case first[0] == tlsHandshake && c.tls == nil:
+		return "", errNotClear // its hello has no line end to wait for
 	}
 	if err := c.readBefore(time.Now().Add(lineTime)); err != nil {
 		return "", err

@@ -26,6 +26,8 @@ import (
 //	! deliver          a message arrives
 //	! expunge UID      another program removes a message
 //	# text             a remark
+//
+// After each dialog the box has to serve the next client.
 func TestDialogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.dialog")
 	if err != nil || len(files) == 0 {
@@ -69,6 +71,10 @@ func playDialog(t *testing.T, file string) {
 		t.Logf("%s:%d: %s", file, number+1, line)
 		dialogLine(t, c, word[:1]+word[len(word)-1:], rest)
 	}
+	next := b.dialTLS(t)
+	next.do("USER bob", "+OK") // alice's maildrop may still be in use
+	next.do("PASS "+secret, "+OK")
+	next.do("STAT", "+OK 0 0")
 }
 
 // dialogLine plays one line of a client.

@@ -161,7 +161,11 @@ func (s *Server) session(ctx context.Context, raw net.Conn, implicit bool) {
 	defer x.end()
 	if implicit {
 		if err := c.handshake(ctx, s.TLS); err != nil {
-			x.log.Debug("pop3 TLS handshake failed", "error", err)
+			x.log.Info("pop3 TLS handshake failed", "error", err)
+			var plain tls.RecordHeaderError
+			if errors.As(err, &plain) && plain.Conn != nil {
+				c.fail("this port speaks TLS from the start; use port 110 to begin without")
+			}
 			return
 		}
 	}

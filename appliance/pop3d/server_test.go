@@ -214,6 +214,18 @@ func newClient(t testing.TB, c net.Conn) *client {
 	return &client{t, c, bufio.NewReader(c)}
 }
 
+// dialTLS connects to the TLS port and takes the greeting.
+func (b *box) dialTLS(t testing.TB) *client {
+	t.Helper()
+	conn, err := tls.Dial("tcp", b.tlsAddr, b.roots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, conn)
+	c.expect("+OK")
+	return c
+}
+
 // login connects and logs alice in, and waits while an earlier session of
 // the test gives the maildrop back.
 func (b *box) login(t testing.TB) *client {

@@ -99,6 +99,10 @@ func (x *session) run(ctx context.Context) {
 		case errors.Is(err, errEndless):
 			x.conn.fail("line has no end")
 			return
+		case errors.Is(err, errNotClear):
+			x.log.Info("pop3 session ended: TLS on the port that begins without")
+			x.conn.fail("this port begins without TLS; use STLS here, or TLS on port 995")
+			return
 		default:
 			// Autologout says nothing (RFC 1939 section 3).
 			x.log.Debug("pop3 connection ended", "why", err)

@@ -27,7 +27,7 @@ func (x *session) cmdSTLS(ctx context.Context, _ []string) {
 		return
 	}
 	if err := x.conn.handshake(ctx, x.server.TLS); err != nil {
-		x.log.Debug("pop3 TLS handshake failed", "error", err)
+		x.log.Info("pop3 TLS handshake failed", "error", err)
 		x.over = true
 		return
 	}
