@@ -20,7 +20,8 @@ import (
 //
 // In client lines \xNN is a byte, {pad N} stands for N letters, and {next N} for
 // {size}, the size of the next N lines as a literal; {all N} counts the end of the
-// last of them too. A client connects when it is first named.
+// last of them too. A client connects when it is first named. After each dialog
+// the box has to serve the next client.
 func TestDialogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.dialog")
 	if err != nil || len(files) == 0 {
@@ -33,7 +34,9 @@ func TestDialogs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			playDialog(t, newBox(t, ""), string(script))
+			b := newBox(t, "")
+			playDialog(t, b, string(script))
+			b.login().ok("SELECT INBOX")
 		})
 	}
 }

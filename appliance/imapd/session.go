@@ -88,7 +88,8 @@ func (s *session) answer(what string, err error) error {
 	return err
 }
 
-// Login takes a user name, with or without domain, and a password.
+// Login takes a user name, with or without domain, and a password. The keeper
+// logs the refusals.
 func (s *session) Login(user, password string) error {
 	if !s.conn.secure {
 		return refused("PRIVACYREQUIRED", "no password is taken over this connection")
@@ -101,10 +102,8 @@ func (s *session) Login(user, password string) error {
 	var slow *login.SlowError
 	switch {
 	case errors.Is(err, login.ErrRefused), errors.Is(err, login.ErrDisabled):
-		s.conn.log.Info("imap login refused", "user", printable(user, 80), "from", s.conn.remote, "error", err)
 		return refused("AUTHENTICATIONFAILED", "%v", err)
 	case errors.As(err, &slow):
-		s.conn.log.Warn("imap login held back", "user", printable(user, 80), "from", s.conn.remote, "error", err)
 		return refused("UNAVAILABLE", "%v", err)
 	case err != nil:
 		return s.answer("login", err)
