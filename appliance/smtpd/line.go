@@ -193,7 +193,9 @@ func (w *wire) observe(p []byte) {
 
 // refused logs a refusal and ends sessions that have collected too many.
 func (w *wire) refused(code int, reply []byte) {
-	w.log.Info("refused", "command", w.verb, "reply", string(bytes.TrimSpace(reply)))
+	if w.verb != "AUTH" || code != 535 && code != 454 { // those the keeper logs
+		w.log.Info("refused", "command", w.verb, "reply", string(bytes.TrimSpace(reply)))
+	}
 	if w.err != nil || code == 421 {
 		return
 	}
