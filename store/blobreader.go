@@ -109,7 +109,7 @@ func (r *BlobReader) load(number int64) error {
 	// asked again, the database finds it where it is now.
 	for range 2 {
 		err = r.s.View(func(tx *Tx) error {
-			item, err := tx.txn.Get(keyIn(keyChunk, uint64(r.blob.ID), uint32(number)))
+			item, err := tx.lookup(keyIn(keyChunk, uint64(r.blob.ID), uint32(number)))
 			if errors.Is(err, badger.ErrKeyNotFound) {
 				// Expunged between looking the message up and opening it. A
 				// chunk that was lost is Check's to find.

@@ -43,7 +43,7 @@ func TestDamagedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := 0
-	const rounds = 12
+	const rounds = 16
 	for round := range rounds {
 		bad := bytes.Clone(whole)
 		bad[len(bad)/2*round/rounds+100] ^= 0x10 // the second half is index and filter
@@ -92,7 +92,7 @@ func TestDamagedTable(t *testing.T) {
 		if s.Health().Corrupt == 0 || !bytes.Equal(kept, bad) {
 			t.Errorf("round %d: nobody saw the damage, %v", round, err)
 		}
-		s.Close()
+		// Not closed: Badger would merge the damaged table with what was written.
 	}
 	if t.Logf("%d messages damaged", missing); missing == 0 {
 		t.Error("no bit hit a message: the test shows nothing")

@@ -104,12 +104,20 @@ func openBadger(o badger.Options, log *slog.Logger) (*badger.DB, error) {
 			return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
 		}
 	}
-	db, err := badger.Open(o)
+	open := func() (db *badger.DB, err error) {
+		defer func() {
+			if p := recover(); p != nil { // the last block of a table makes no sense
+				err = fmt.Errorf("%w: %v", ErrCorrupt, p)
+			}
+		}()
+		return badger.Open(o)
+	}
+	db, err := open()
 	for range 2 {
 		if err == nil || !strings.Contains(err.Error(), "Create a new file") {
 			break
 		}
-		db, err = badger.Open(o)
+		db, err = open()
 	}
 	if err != nil && strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, o.Dir)
@@ -235,7 +243,7 @@ func (s *Store) size() int64 {
 // damaged counts a record that could not be read as it was written.
 func (s *Store) damaged(k []byte) {
 	s.corrupt.Add(1)
-	s.log.Error("a record is damaged; restore it from a backup", "kind", string(k[:1]), "key", fmt.Sprintf("%x", k))
+	s.log.Error("a record is damaged; restore it from a backup", "kind", string(k[:min(1, len(k))]), "key", fmt.Sprintf("%x", k))
 }
 
 func (s *Store) failure(err error) {

@@ -48,7 +48,7 @@ func (tx *Tx) get(k []byte) ([]byte, error) {
 	// Collecting garbage can move a value between finding it and reading it;
 	// asked again, the database finds it where it is now.
 	for range 2 {
-		item, err := tx.txn.Get(k)
+		item, err := tx.lookup(k)
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil, ErrNotFound
 		}
@@ -69,8 +69,33 @@ func (tx *Tx) get(k []byte) ([]byte, error) {
 	return nil, fmt.Errorf("record %q: %w", k[:1], ErrCorrupt)
 }
 
+// lookup finds a record. A block can be damaged such that Badger meets an
+// index that makes no sense and panics before it comes to the checksum: that
+// must not end the process.
+func (tx *Tx) lookup(k []byte) (item *badger.Item, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			tx.s.damaged(k)
+			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
+		}
+	}()
+	return tx.txn.Get(k)
+}
+
+// step moves an iterator, with the care of lookup.
+func (tx *Tx) step(prefix []byte, move func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			tx.s.damaged(prefix)
+			err = fmt.Errorf("records %q: %w: %v", prefix[:min(1, len(prefix))], ErrCorrupt, p)
+		}
+	}()
+	move()
+	return nil
+}
+
 func (tx *Tx) has(k []byte) (bool, error) {
-	_, err := tx.txn.Get(k)
+	_, err := tx.lookup(k)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return false, nil
 	}
@@ -193,7 +218,10 @@ func (tx *Tx) iterate(prefix, start []byte, values bool, fn func(k, v []byte) (b
 	if start == nil {
 		start = prefix
 	}
-	for it.Seek(start); it.ValidForPrefix(prefix); it.Next() {
+	if err := tx.step(start, func() { it.Seek(start) }); err != nil {
+		return err
+	}
+	for it.ValidForPrefix(prefix) {
 		item := it.Item()
 		more, err := false, error(nil)
 		if values {
@@ -209,6 +237,9 @@ func (tx *Tx) iterate(prefix, start []byte, values bool, fn func(k, v []byte) (b
 			more, err = fn(item.Key(), nil)
 		}
 		if err != nil || !more {
+			return err
+		}
+		if err := tx.step(start, it.Next); err != nil {
 			return err
 		}
 	}
