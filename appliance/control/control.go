@@ -31,6 +31,8 @@
 //	GET    /smarthosts                        PUT  /smarthosts
 //	DELETE /smarthosts/{host}                 POST /smarthosts/test
 //	GET    /sending                           PUT  /sending
+//	GET    /domains                           PUT  /domains/{name}
+//	DELETE /domains/{name}                    GET  /domains/{name}/records
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
 //	POST   /accounts/{name}/mailboxes         make sure a mailbox exists

@@ -76,6 +76,7 @@ func (b *Box) Handler() http.Handler {
 	b.mailboxRoutes(route)
 	b.outboxRoutes(route)
 	b.sendingRoutes(route)
+	b.domainRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"posthorn/appliance/message"
@@ -53,7 +54,7 @@ type job struct {
 	blob   store.Blob
 	info   *message.Info
 	to     []relay.Recipient
-	hello  time.Time
+	key    *relay.Key // signs it; nil: it is not signed
 }
 
 // load reads a message and who of its recipients is due in a lane. to is empty
@@ -89,10 +90,26 @@ func (q *Queue) load(r *roads, lane string, id store.QueuedID) (*job, error) {
 			return err
 		}
 		j.record, j.blob = rec, m.Blob
-		j.info, err = message.Unmarshal(m.Meta)
+		if j.info, err = message.Unmarshal(m.Meta); err != nil {
+			return err
+		}
+		j.key, err = domainKey(tx, j.info)
 		return err
 	})
 	return j, err
+}
+
+// domainKey returns the key of the author's domain. A message with line ends
+// that are mended on the way is not signed: the signature would not fit.
+func domainKey(tx *store.Tx, info *message.Info) (*relay.Key, error) {
+	if len(info.Envelope.From) != 1 || info.BareLF || info.BareCR {
+		return nil, nil
+	}
+	k, err := relay.DomainKey(tx, info.Envelope.From[0].Host)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return k, err
 }
 
 // errWithdrawn breaks a delivery off.
@@ -152,10 +169,17 @@ func (q *Queue) hand(ctx context.Context, conn *relay.Conn, j *job) ([]relay.Res
 	if err != nil {
 		return nil, err
 	}
+	size := j.info.Size - skip
+	signature := ""
+	if j.key != nil {
+		if signature, err = j.key.Sign(io.NewSectionReader(blob, skip, size)); err != nil {
+			return nil, err
+		}
+	}
 	rec := j.record
-	m := &relay.Message{From: rec.From, Recipients: j.to, Size: j.info.Size - skip, Body: rec.Body, UTF8: needsUTF8(j),
+	m := &relay.Message{From: rec.From, Recipients: j.to, Size: size + int64(len(signature)), Body: rec.Body, UTF8: needsUTF8(j),
 		Secure: rec.Secure, Return: rec.Return, Envid: rec.Envid,
-		Text:  io.NewSectionReader(blob, skip, j.info.Size-skip),
+		Text:  io.MultiReader(strings.NewReader(signature), io.NewSectionReader(blob, skip, size)),
 		Final: func(accepted []string) error { return q.mark(rec.ID, accepted) }}
 	if m.Body != "BINARYMIME" {
 		m.Body = ""

@@ -41,7 +41,7 @@ type env struct {
 }
 
 func commands() []command {
-	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands,
+	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, domainCommands,
 		upkeepCommands, transferCommands, screenCommands, updateCommands, []command{versionCommand})
 }
 

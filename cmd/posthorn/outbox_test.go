@@ -64,3 +64,22 @@ func TestOutboxCommands(t *testing.T) {
 	s.fails(exitUsage, "no number of a message", "outbox show seven")
 	s.do("outbox retry all")
 }
+
+func TestDomainCommands(t *testing.T) {
+	s := newShell(t)
+	s.fails(exitFailed, "can't be a mail domain", "domain add nodots")
+	s.do("domain add Example.org")
+	s.do("domain add first.example --main")
+	s.fails(exitFailed, "already exists", "domain add example.org")
+	if out := s.do("domain list"); out != "first.example\nexample.org\n" {
+		t.Errorf("domain list says %q", out)
+	}
+	out := s.do("domain show example.org")
+	for _, want := range []string{"posthorn._domainkey.example.org. TXT \"v=DKIM1; k=rsa; p=", "_dmarc.example.org. TXT", "v=spf1 mx -all", "example.org. MX 10"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("domain show lacks %q:\n%s", want, out)
+		}
+	}
+	s.do("domain remove example.org")
+	s.fails(exitFailed, "not found", "domain show example.org")
+}
