@@ -58,7 +58,8 @@
 //
 // Badger answers what it can't read as empty or absent, without an error. No
 // record is ever written empty; bodies carry hashes; tables are verified once
-// after each start, and their list before it. A counter that is not there
+// after each start, and their list before it; a damaged one is written again
+// from what can be read of it at the next. A counter that is not there
 // though things it counted are is damage, not a new beginning.
 //
 // UIDVALIDITY and every ID come from stored counters, never from the clock: a

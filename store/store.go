@@ -103,6 +103,7 @@ func openBadger(o badger.Options, log *slog.Logger) (*badger.DB, error) {
 		if err := mendManifest(o, log); err != nil {
 			return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
 		}
+		salvageTables(o, log)
 	}
 	open := func() (db *badger.DB, err error) {
 		defer func() {
