@@ -10,11 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"posthorn/appliance/control"
 	"posthorn/appliance/panel"
 	"posthorn/hw"
 	"posthorn/hw/detect"
 	"posthorn/hw/led"
 	"posthorn/hw/softpanel"
+	"posthorn/store"
 )
 
 // Hardware is the screen, LED and button that hang on the board. The zero
@@ -147,6 +149,10 @@ func (i *informant) tell(f *panel.Face) {
 		i.read = time.Now()
 	}
 	f.Queue = i.waiting
+	_ = i.store.View(func(tx *store.Tx) (err error) { // unknown is the zero time
+		f.Backup, err = control.LastBackup(tx)
+		return err
+	})
 }
 
 // powerOff shuts the board down; the system then tells the box to stop, as

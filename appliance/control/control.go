@@ -160,6 +160,7 @@ type Status struct {
 	Messages  int64      `json:"messages"`
 	Bytes     int64      `json:"bytes"`
 	Disk      Disk       `json:"disk"`
+	Backup    time.Time  `json:"last_backup,omitzero"` // when the last one was made
 	// Problems are sentences about what the owner should look at.
 	Problems []string `json:"problems"`
 }

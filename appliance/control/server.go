@@ -199,4 +199,5 @@ func (b *Box) serveBackup(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set(versionField, strconv.FormatUint(version, 10))
+	b.noteBackup()
 }

@@ -21,6 +21,9 @@ func (b *Box) Status() (*Status, error) {
 			return err
 		}
 		st.Accounts = len(all)
+		if st.Backup, err = LastBackup(tx); err != nil {
+			return err
+		}
 		for _, a := range all {
 			u, err := tx.Usage(a.ID)
 			if err != nil {

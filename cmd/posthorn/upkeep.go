@@ -59,6 +59,11 @@ func (e *env) printStatus(st control.Status) {
 	}
 	fmt.Fprintf(w, "mail\t%d messages (%s) of %d accounts\n", st.Messages, formatSize(st.Bytes), st.Accounts)
 	fmt.Fprintf(w, "disk\t%s free of %s, the store has %s\n", formatSize(st.Disk.Free), formatSize(st.Disk.Total), formatSize(st.Disk.Used))
+	if st.Backup.IsZero() {
+		fmt.Fprintln(w, "backup\tnone yet; posthorn backup FILE makes one")
+	} else {
+		fmt.Fprintf(w, "backup\tlast made %s\n", st.Backup.Local().Format("2006-01-02 15:04"))
+	}
 	for _, s := range st.Services {
 		fmt.Fprintf(w, "%s\t%s, %d connections now, %d since the start\n", s.Name, s.Address, s.Open, s.Total)
 	}
