@@ -3,6 +3,7 @@ package smtpd
 import (
 	"bufio"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -155,6 +156,30 @@ func TestEndless(t *testing.T) {
 		}
 	}
 	b.deliver(t, "bob@mailbox.local")
+}
+
+// TestHostileMIME: a tree 10,000 levels deep, 100,000 parts and a header beyond
+// what is looked at are mail like any other, and come back as they were sent.
+func TestHostileMIME(t *testing.T) {
+	b := newBox(t, boxOptions{dir: t.TempDir()})
+	var deep strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&deep, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	for i, text := range []string{
+		deep.String(),
+		strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 10_000),
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n", 100_000),
+		"To: a@example.com" + strings.Repeat(",\r\n a@example.com", 30_000) + "\r\nSubject: x\r\n\r\n",
+	} {
+		c := b.inData(t, "25", "alice@mailbox.local")
+		c.raw(text + ".\r\n")
+		c.expect("250 2.0.0 OK: queued as")
+		if all := b.mail(t, "alice", "INBOX"); len(all) != i+1 || !strings.HasSuffix(all[i], text) {
+			t.Errorf("alice has %d messages, the last is not the one sent", len(all))
+		}
+		b.deliver(t, "bob@mailbox.local")
+	}
 }
 
 // TestFullDisk: 452 while the reserve is touched, and no lost sessions.

@@ -133,7 +133,7 @@ func TestFaultyTrickle(t *testing.T) {
 }
 
 // TestSilence: who says nothing is sent away, at the prompt, within a line,
-// within a login.
+// before the octets of a chunk.
 func TestSilence(t *testing.T) {
 	for name, begin := range map[string]string{"prompt": "", "line": "MAIL FR", "chunk": "BDAT 10"} {
 		t.Run(name, func(t *testing.T) {
