@@ -120,13 +120,13 @@ func (v *visit) Logout() error { return nil }
 // box is a queue with its store and the accounts alice, the owner, and bob.
 type box struct {
 	*Queue
-	t     *testing.T
+	t     testing.TB
 	alice store.Account
 	stop  func()
 }
 
-// newBox makes a box whose smarthost is e.
-func newBox(t *testing.T, e *elsewhere, undo time.Duration) *box {
+// newBox makes a box whose smarthost is e, or that has none.
+func newBox(t testing.TB, e *elsewhere, undo time.Duration) *box {
 	b := &box{t: t}
 	hub := events.NewHub()
 	s, err := store.Open(store.Options{OnCommit: hub.Announce})
@@ -149,7 +149,9 @@ func newBox(t *testing.T, e *elsewhere, undo time.Duration) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.useSmarthost(e.addr.Port)
+	if e != nil {
+		b.useSmarthost(e.addr.Port)
+	}
 	t.Cleanup(func() {
 		if b.stop != nil {
 			b.stop()

@@ -35,6 +35,7 @@ const hereLane = "here"
 // lane is a destination.
 type lane struct {
 	workers  int
+	answers  bool      // it has, since it failed last
 	failures int       // in a row
 	until    time.Time // nothing is tried before; zero: it works
 	reason   *relay.Failure
@@ -184,7 +185,7 @@ func (q *Queue) consider(p *plan, id store.QueuedID, w way) {
 	}
 	b := p.batches[w.lane]
 	if b == nil {
-		if l.workers >= LaneWorkers || l.failures > 0 && l.workers > 0 {
+		if l.workers >= LaneWorkers || !l.answers && l.workers > 0 {
 			return
 		}
 		b = &batch{way: w}
@@ -249,7 +250,7 @@ func (q *Queue) reached(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lane(name)
-	l.failures, l.until, l.reason = 0, time.Time{}, nil
+	l.failures, l.until, l.reason, l.answers = 0, time.Time{}, nil, true
 }
 
 // unreachable has a lane wait.
@@ -258,6 +259,7 @@ func (q *Queue) unreachable(w way, f *relay.Failure) {
 	defer q.mu.Unlock()
 	l := q.lane(w.lane)
 	l.failures++
+	l.answers = false
 	most := lastGap
 	if w.route.Smarthost != nil {
 		most = lastSmarthostGap

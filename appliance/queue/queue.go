@@ -28,11 +28,11 @@
 //
 // # Lanes
 //
-// Each destination - a smarthost, a domain, this box - is a lane with at most
-// LaneWorkers connections, of MaxWorkers in all, half of which are kept for
-// lanes that work. A connection takes up to BatchSize messages. When a server
-// can't be reached its whole lane waits, with growing gaps, and what is due for
-// it meanwhile is put off together.
+// Each destination - a smarthost, a domain, this box - is a lane with one
+// connection, or LaneWorkers once it has answered, of MaxWorkers in all; half of
+// them are kept from lanes that failed last. A connection takes up to BatchSize
+// messages. When a server can't be reached its whole lane waits, with growing
+// gaps, and what is due for it meanwhile is put off together.
 //
 // # Time
 //
@@ -55,8 +55,11 @@ import (
 
 // Limits.
 const (
-	MaxWorkers  = 16 // connections to other systems at a time
-	LaneWorkers = 2  // of them to one destination
+	// MaxWorkers is how many connections to other systems there are at a time.
+	// A silent server holds one for minutes (relay.GreetingTime), so that there
+	// must be more than are needed to send.
+	MaxWorkers  = 48
+	LaneWorkers = 2  // of them to one destination that answers; else 1
 	BatchSize   = 20 // messages over one connection
 	MaxDefer    = 200
 	// MaxAge is how long delivery is tried (RFC 5321 section 4.5.4.1 asks for
