@@ -31,7 +31,8 @@ type disk struct {
 	log     *slog.Logger
 	used    func() int64 // octets of the store's files, as Badger last counted them
 
-	mu    sync.Mutex // held while the ballast is laid or given up
+	mu    sync.Mutex  // held while the ballast is laid or given up
+	laid  atomic.Bool // the ballast is there, or can't be
 	free  atomic.Int64
 	total atomic.Int64
 	full  atomic.Bool
@@ -85,7 +86,7 @@ func (d *disk) look() {
 			d.log.Info("disk has room again: new mail is taken", "free", free)
 		}
 	}
-	if !full && free > reserve+reserve/8+2*ballastSize {
+	if !full && !d.laid.Load() && free > reserve+reserve/8+2*ballastSize {
 		d.layBallast()
 	}
 }
@@ -108,6 +109,7 @@ func (d *disk) ballast() string { return filepath.Join(d.dir, ballastName) }
 func (d *disk) layBallast() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.laid.Store(true)
 	if st, err := os.Stat(d.ballast()); err == nil && st.Size() == ballastSize {
 		return
 	}
@@ -125,6 +127,7 @@ func (d *disk) layBallast() {
 func (d *disk) dropBallast() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.laid.Store(false)
 	if err := os.Remove(d.ballast()); err == nil {
 		d.log.Info("ballast given up to make room for deletion", "bytes", ballastSize)
 	}
