@@ -136,7 +136,7 @@ func TestOpportunisticTLS(t *testing.T) {
 	c.Close()
 	_, err = r.Open(t.Context(), route, true)
 	wants(t, err, "4.7.5", "can't be trusted", false)
-	o.answers["STARTTLS"] = "454 4.7.0 not now"
+	o.answer("STARTTLS", "454 4.7.0 not now")
 	if c, err = r.Open(t.Context(), route, false); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestSend(t *testing.T) {
 	o := newOther(t, "PIPELINING", "SIZE 1000", "8BITMIME", "DSN")
-	o.answers["RCPT TO:<c@far.example>"] = "550-5.1.1 there is\r\n550 5.1.1 nobody"
+	o.answer("RCPT TO:<c@far.example>", "550-5.1.1 there is\r\n550 5.1.1 nobody")
 	c, err := newRelay().Open(t.Context(), o.smarthost(Clear), false)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		{"MAIL", "hello", "4.4.2", "does not speak SMTP", false, true},
 	} {
 		o := newOther(t, "PIPELINING")
-		o.answers[test.verb] = test.answer
+		o.answer(test.verb, test.answer)
 		_, err := send(t, newRelay(), o.smarthost(Clear), &Message{}, "x@far.example")
 		if f := wants(t, err, test.status, test.words, test.permanent); f.Connection != test.connection || f.Uncertain {
 			t.Errorf("%s answered with %q: %+v", test.verb, test.answer, f)
@@ -81,10 +81,10 @@ func TestRefusals(t *testing.T) {
 
 func TestGreetings(t *testing.T) {
 	o := newOther(t)
-	o.greet = "554 5.7.1 no strangers"
+	o.answer("", "554 5.7.1 no strangers")
 	_, err := send(t, newRelay(), o.smarthost(Clear), &Message{}, "x@far.example")
 	wants(t, err, "4.7.1", "no strangers", false)
-	o.greet = "220 mailbox.local ESMTP"
+	o.answer("", "220 mailbox.local ESMTP")
 	_, err = send(t, newRelay(), o.smarthost(Clear), &Message{}, "x@far.example")
 	wants(t, err, "4.4.6", "this box itself", false)
 }
@@ -92,7 +92,7 @@ func TestGreetings(t *testing.T) {
 // TestUncertain breaks the connection between the final dot and its answer.
 func TestUncertain(t *testing.T) {
 	o := newOther(t)
-	o.answers["."] = ""
+	o.answer(".", "")
 	_, err := send(t, newRelay(), o.smarthost(Clear), &Message{}, "x@far.example")
 	if f := wants(t, err, "4.4.2", "before the server said that it has it", false); !f.Uncertain {
 		t.Errorf("failure is %+v, want it uncertain", f)
@@ -143,7 +143,7 @@ func TestSmarthostTLS(t *testing.T) {
 		o := newOther(t, "STARTTLS", "AUTH PLAIN LOGIN")
 		r := newRelay()
 		r.Roots = o.certify(test.certificate)
-		o.answers["AUTH"] = "235 2.7.0 welcome"
+		o.answer("AUTH", "235 2.7.0 welcome")
 		route := o.smarthost(STARTTLS)
 		route.Smarthost.User, route.Smarthost.Password = "me", "secret"
 		_, err := send(t, r, route, &Message{}, "x@far.example")
@@ -184,7 +184,7 @@ func TestLogins(t *testing.T) {
 		r := newRelay()
 		r.Roots = o.certify("127.0.0.1")
 		for k, v := range test.answers {
-			o.answers[k] = v
+			o.answer(k, v)
 		}
 		route := o.smarthost(STARTTLS)
 		s := route.Smarthost
@@ -198,7 +198,7 @@ func TestLogins(t *testing.T) {
 		if heard := strings.Join(o.heard(), "\n"); !strings.Contains(heard, test.said) {
 			t.Errorf("%s: dialog is\n%s", test.mechanism, heard)
 		}
-		o.answers["AUTH"] = "535 5.7.8 wrong password"
+		o.answer("AUTH", "535 5.7.8 wrong password")
 		_, err := r.Probe(t.Context(), route)
 		wants(t, err, "4.7.8", "refuses the login of "+s.User, false)
 	}

@@ -24,7 +24,6 @@ type other struct {
 	addr    netip.AddrPort
 	tls     *tls.Config
 	answers map[string]string // verb -> answer; "" closes the connection
-	silent  string            // the verb that gets no answer
 	greet   string
 
 	mu    sync.Mutex
@@ -60,7 +59,10 @@ func newOther(t *testing.T, extensions ...string) *other {
 func (o *other) serve(conn net.Conn) {
 	defer func() { conn.Close() }()
 	in := bufio.NewReader(conn)
-	conn.Write([]byte(o.greet + "\r\n"))
+	o.mu.Lock()
+	greet := o.greet
+	o.mu.Unlock()
+	conn.Write([]byte(greet + "\r\n"))
 	text, inText := "", false
 	for {
 		line, err := in.ReadString('\n')
@@ -83,11 +85,7 @@ func (o *other) serve(conn net.Conn) {
 		if answer == "" {
 			answer = o.answers[verb]
 		}
-		silent := o.silent == verb
 		o.mu.Unlock()
-		if silent {
-			continue
-		}
 		if answer == "" {
 			return
 		}
@@ -100,6 +98,18 @@ func (o *other) serve(conn net.Conn) {
 			in = bufio.NewReader(conn)
 		}
 	}
+}
+
+// answer sets what is answered to a verb, or to a whole line; "" is the
+// greeting.
+func (o *other) answer(verb, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if verb == "" {
+		o.greet = text
+		return
+	}
+	o.answers[verb] = text
 }
 
 // heard returns what the client has said.
