@@ -42,7 +42,7 @@ type env struct {
 
 func commands() []command {
 	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, domainCommands,
-		upkeepCommands, transferCommands, screenCommands, updateCommands, []command{versionCommand})
+		upkeepCommands, transferCommands, screenCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 
 func main() {
