@@ -1,8 +1,10 @@
 package imapd
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -202,7 +204,11 @@ func (s *session) writeItem(w *imapserver.FetchWriter, sel *selected, p *plan, i
 		if err := part.write(m); err != nil {
 			// The size is said and the bytes did not come, or the client does
 			// not take them: nothing but the end of the connection says so.
-			s.conn.log.Error("imap message broke off", "uid", it.UID, "mailbox", sel.mailbox, "error", err)
+			level := slog.LevelError
+			if s.conn.out.failed() {
+				level = slog.LevelInfo // the client's doing
+			}
+			s.conn.log.Log(context.Background(), level, "imap message broke off", "uid", it.UID, "mailbox", sel.mailbox, "error", err)
 			s.conn.drop()
 			return err
 		}

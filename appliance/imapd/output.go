@@ -73,6 +73,13 @@ func (o *output) send() {
 	o.buf = nil
 }
 
+// failed says whether the client takes nothing any more.
+func (o *output) failed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err != nil
+}
+
 // setPrompt switches the timer for IDLE on or off.
 func (o *output) setPrompt(on bool) {
 	o.mu.Lock()

@@ -95,12 +95,6 @@ func (s *Server) init() {
 // by a listener that is only a queue.
 func (s *Server) serve(ctx context.Context, l net.Listener, implicitTLS bool) error {
 	s.start.Do(s.init)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stopListening := context.AfterFunc(ctx, func() { l.Close() })
-	defer stopListening()
-	defer l.Close()
-
 	var sessions sync.WaitGroup
 	queue := &queue{conns: make(chan net.Conn), done: make(chan struct{}), addr: l.Addr()}
 	served := make(chan struct{})
@@ -109,7 +103,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, implicitTLS bool) er
 		close(served)
 	}()
 
-	err := s.accept(ctx, s.limiter.Wrap(l, !implicitTLS), func(raw net.Conn) {
+	err := listen.Accept(ctx, s.limiter.Wrap(l, !implicitTLS), "imap", s.Log, func(raw net.Conn) {
 		sessions.Add(1)
 		go s.open(raw, implicitTLS, queue, &sessions)
 	})
@@ -119,37 +113,11 @@ func (s *Server) serve(ctx context.Context, l net.Listener, implicitTLS bool) er
 	return err
 }
 
-// accept calls open for each connection until ctx ends or the listener fails
-// for good.
-func (s *Server) accept(ctx context.Context, l net.Listener, open func(net.Conn)) error {
-	for delay := time.Duration(0); ; {
-		raw, err := l.Accept()
-		switch {
-		case err == nil:
-			delay = 0
-			open(raw)
-			continue
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("imap listener on %v: %w", l.Addr(), err)
-		}
-		// Out of descriptors or memory: passes when connections end.
-		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
-		s.Log.Warn("imap cannot accept", "error", err, "again_in", delay)
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
 // open prepares a connection and hands it to the library.
 func (s *Server) open(raw net.Conn, implicitTLS bool, to *queue, sessions *sync.WaitGroup) {
 	id := fmt.Sprintf("imap-%d", s.number.Add(1))
 	log := s.Log.With("session", id)
-	remote := addressOf(raw.RemoteAddr())
+	remote := listen.Address(raw.RemoteAddr())
 	if implicitTLS {
 		over, err := handshake(raw, s.TLS)
 		if err != nil {
@@ -242,15 +210,6 @@ func (s *Server) engine() *imapserver.Server {
 		// conn decides whether a password may be sent; the library sees no TLS.
 		InsecureAuth: true,
 	})
-}
-
-// addressOf returns the client's address, invalid if it has none.
-func addressOf(a net.Addr) netip.Addr {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	return tcp.AddrPort().Addr().Unmap()
 }
 
 // queue is the listener the library accepts from.

@@ -1,8 +1,8 @@
 // Package listen bounds how many connections a mail server holds: all
 // together, and from one address. Each server wraps its listeners once and
 // shares one [Limiter] among them, so that the clear and the TLS port of a
-// protocol count together. What a connection may do after it was accepted is
-// the server's own affair.
+// protocol count together, and takes the connections by [Accept]. What a
+// connection may do after that is the server's own affair.
 package listen
 
 import (
@@ -124,11 +124,10 @@ func (l *Limiter) give(key netip.Prefix) {
 // keyOf returns what counts as one address. A socket without an IP address
 // counts under the zero prefix.
 func keyOf(a net.Addr) (netip.Prefix, netip.Addr) {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
+	addr := Address(a).WithZone("")
+	if !addr.IsValid() {
 		return netip.Prefix{}, netip.Addr{}
 	}
-	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
 	bits := addr.BitLen()
 	if addr.Is6() && !addr.IsLinkLocalUnicast() {
 		bits = 64

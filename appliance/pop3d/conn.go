@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"posthorn/appliance/listen"
 )
 
 // Errors of reading a line.
@@ -37,10 +39,7 @@ type conn struct {
 }
 
 func newConn(raw net.Conn, writeTime time.Duration) *conn {
-	c := &conn{net: raw, writeTime: writeTime}
-	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
-		c.remote = tcp.AddrPort().Addr().Unmap()
-	}
+	c := &conn{net: raw, writeTime: writeTime, remote: listen.Address(raw.RemoteAddr())}
 	c.r = bufio.NewReaderSize(raw, maxSASLLine)
 	c.w = bufio.NewWriterSize(deadlineWriter{c}, 8<<10)
 	return c

@@ -32,7 +32,7 @@ func (x *session) cmdTop(_ context.Context, args []string) {
 }
 
 // send answers with the message, streamed from its blob; bodyLines is how
-// many lines follow the header. It reports whether all was sent. When the
+// many lines follow the header. When the
 // body turns out to be damaged on the way, the connection is cut: without the
 // final dot no client takes the half for the whole, nor deletes it. A message
 // sent whole is fetched, also by TOP: fetchmail asks for 99999999 lines

@@ -113,40 +113,11 @@ func (s *Server) ServeTLS(ctx context.Context, ln net.Listener) error {
 func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) error {
 	s.start.Do(s.init)
 	ln = s.limiter.Wrap(ln, !implicit)
-	stopListening := context.AfterFunc(ctx, func() { ln.Close() })
-	defer stopListening()
-	defer ln.Close()
-
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	for pause := time.Duration(0); ; {
-		conn, err := ln.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if pause = nextPause(err, pause); pause == 0 {
-				return err
-			}
-			s.Log.Warn("pop3 cannot accept; trying again", "error", err, "after", pause)
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			continue
-		}
-		pause = 0
+	return listen.Accept(ctx, ln, "pop3", s.Log, func(conn net.Conn) {
 		sessions.Go(func() { s.session(ctx, conn, implicit) })
-	}
-}
-
-// nextPause returns how long to wait after an error of Accept that passes,
-// such as too many open files; 0 when the listener is gone.
-func nextPause(err error, last time.Duration) time.Duration {
-	if errors.Is(err, net.ErrClosed) {
-		return 0
-	}
-	return min(max(2*last, 5*time.Millisecond), time.Second)
+	})
 }
 
 // session serves one connection to its end.

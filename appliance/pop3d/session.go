@@ -146,7 +146,7 @@ func (x *session) command(ctx context.Context, line string) {
 	}
 }
 
-// split cuts a command's arguments, which single spaces separate (RFC 1939
+// split cuts a command's arguments, which spaces separate (RFC 1939
 // section 3).
 func split(rest string, c command) ([]string, bool) {
 	if c.maxArgs < 0 {

@@ -15,7 +15,8 @@ func reply(code, class, subject, detail int, text string) *smtp.SMTPError {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{class, subject, detail}, Message: text}
 }
 
-// refusals are the answers to what package post says no to.
+// refusalCode is the answer to what package post says no to; known is false for
+// what is not the client's affair.
 func refusalCode(err error) (code int, enhanced smtp.EnhancedCode, known bool) {
 	for _, r := range []struct {
 		err      error

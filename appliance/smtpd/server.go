@@ -125,10 +125,6 @@ func (s *Server) init() {
 	}
 }
 
-// maxAcceptPause is the longest pause after a failed Accept, which mostly
-// means that the process is out of file descriptors.
-const maxAcceptPause = time.Second
-
 func (s *Server) serve(ctx context.Context, l net.Listener, p port) error {
 	s.start.Do(s.init)
 	l = s.limiter.Wrap(l, !p.implicit)
@@ -136,28 +132,12 @@ func (s *Server) serve(ctx context.Context, l net.Listener, p port) error {
 	running, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	var open sessions
-	stopped := context.AfterFunc(ctx, func() { l.Close(); open.stop() })
+	stopped := context.AfterFunc(ctx, open.stop)
 	defer stopped()
 
-	var err error
-	for pause := time.Duration(0); ; {
-		var c net.Conn
-		if c, err = l.Accept(); err == nil {
-			pause = 0
-			open.serve(func() *wire { return newWire(c, s.limits, s.Log) }, func(w *wire) { s.handle(running, w, p) })
-			continue
-		}
-		if ctx.Err() != nil {
-			err = nil
-			break
-		}
-		if errors.Is(err, net.ErrClosed) {
-			break
-		}
-		pause = min(max(2*pause, 5*time.Millisecond), maxAcceptPause)
-		s.Log.Warn("cannot take a connection, trying again", "service", "smtp", "error", err, "pause", pause)
-		time.Sleep(pause)
-	}
+	err := listen.Accept(ctx, l, "smtp", s.Log, func(c net.Conn) {
+		open.serve(func() *wire { return newWire(c, s.limits, s.Log) }, func(w *wire) { s.handle(running, w, p) })
+	})
 	open.stop()
 	if !open.wait(s.limits.StopTimeout) {
 		kill()

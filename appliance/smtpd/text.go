@@ -49,8 +49,8 @@ const (
 
 // scan looks at p up to the end of the data. It returns how many octets come
 // before the first fault and how many belong to the message and its end mark,
-// and whether the end mark is among them. Of a text with a fault, sound is 0
-// in all later calls.
+// and whether the end mark is among them. Once a fault was found, clean
+// is 0 in all later calls.
 func (t *textScanner) scan(p []byte) (clean, used int, end bool) {
 	if t.fault == sound {
 		clean = len(p)

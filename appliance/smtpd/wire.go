@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"posthorn/appliance/listen"
 )
 
 // wire is the connection as go-smtp sees it. It stands above TLS and hands
@@ -207,12 +209,7 @@ func (w *wire) secure() (tls.ConnectionState, bool) {
 }
 
 // remote is the client's address.
-func (w *wire) remote() netip.Addr {
-	if a, ok := w.raw.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
-}
+func (w *wire) remote() netip.Addr { return listen.Address(w.raw.RemoteAddr()) }
 
 // stop ends the session at its next command, or now if it waits for one.
 func (w *wire) stop() {
