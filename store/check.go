@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sort"
+	"path/filepath"
 )
 
 // maxProblems bounds the list of a report; the count goes on.
@@ -28,8 +28,8 @@ func (r *Report) add(format string, args ...any) {
 	}
 }
 
-// Check reads the whole store and verifies it: records that can't be read,
-// counters against what they count, bitmaps against entries, references both
+// Check reads the whole store and verifies it: tables and records that can't be
+// read, counters against what they count, bitmaps against entries, references both
 // ways, UID and modification sequence order, every body's length and hash. It
 // runs on a snapshot beside other work and changes nothing. The error is for a
 // check that could not be finished; problems are in the report.
@@ -38,8 +38,8 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 	// Updates under way would look like problems: the snapshot is taken by
 	// the committer's rules, so there are none in it.
 	err := s.View(func(tx *Tx) error {
-		c := &checker{Report: r, ctx: ctx, tx: tx, refs: make(map[MessageID]uint64)}
-		for _, step := range []func() error{c.accounts, c.strays, c.queue, c.messages, c.leftovers} {
+		c := &checker{Report: r, ctx: ctx, tx: tx, refs: newTally()}
+		for _, step := range []func() error{c.tables, c.accounts, c.strays, c.queue, c.messages, c.leftovers} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -53,8 +53,9 @@ type checker struct {
 	*Report
 	ctx   context.Context
 	tx    *Tx
-	refs  map[MessageID]uint64 // entries seen that refer to each message
+	refs  *tally // entries seen that refer to each message
 	boxes map[MailboxID]bool
+	buf   []byte // the chunk being verified
 }
 
 // note records an unreadable record as a problem and passes other errors on.
@@ -64,6 +65,15 @@ func (c *checker) note(err error, format string, args ...any) error {
 		return nil
 	}
 	return err
+}
+
+// tables verifies the files themselves: records in a damaged block are
+// answered as absent, and so would be missed only where something refers to them.
+func (c *checker) tables() error {
+	for path, err := range c.tx.s.damagedTables(c.ctx) {
+		c.add("table %s: %v", filepath.Base(path), err)
+	}
+	return c.ctx.Err()
 }
 
 func (c *checker) accounts() error {
@@ -136,7 +146,7 @@ func (c *checker) mailbox(a *Account, m *Mailbox) error {
 			return c.note(err, "an entry of %q of %q", m.Name, a.Name)
 		}
 		c.Entries++
-		c.refs[e.Message]++
+		c.refs.add(uint64(e.Message))
 		found.Messages++
 		found.Size += e.Size
 		if e.Flags&Seen == 0 {
@@ -214,7 +224,7 @@ func (c *checker) strays() error {
 		}
 		e, err := decodeEntry(lastNumber(k), v)
 		if err == nil {
-			c.refs[e.Message]++
+			c.refs.add(uint64(e.Message))
 		}
 		return true, c.note(err, "UID %d of deleted mailbox %d", lastNumber(k), id)
 	})
@@ -237,7 +247,7 @@ func (c *checker) queue() error {
 			}
 			continue
 		}
-		c.refs[q.Message]++
+		c.refs.add(uint64(q.Message))
 		if k := q.dueKey(); k != nil {
 			due++
 			if v, err := c.tx.get(k); err != nil || string(v) != string(q.dueValue()) {
@@ -272,56 +282,46 @@ func (c *checker) queue() error {
 }
 
 func (c *checker) messages() error {
-	keys, err := c.tx.collectKeys([]byte{keyMessage}, 0)
-	if err != nil {
+	if err := c.tx.scanKeys([]byte{keyMessage}, nil, func(k []byte) (bool, error) {
+		c.Messages++
+		err := c.message(MessageID(binary.BigEndian.Uint64(k[1:])))
+		if err == nil {
+			err = c.ctx.Err()
+		}
+		return true, err
+	}); err != nil {
 		return err
 	}
-	for _, k := range keys {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		id := MessageID(binary.BigEndian.Uint64(k[1:]))
-		c.Messages++
-		m, err := c.tx.Message(id)
-		if err != nil {
-			if err := c.note(err, "message %d", id); err != nil {
-				return err
-			}
-			delete(c.refs, id)
-			continue
-		}
-		refs, err := c.tx.refs(id)
-		if err != nil {
-			return err
-		}
-		if c.refs[id] != refs {
-			c.add("message %d counts %d references, %d entries and queued messages refer to it", id, refs, c.refs[id])
-		}
-		delete(c.refs, id)
-		if err := c.body(m); err != nil {
-			return err
-		}
-	}
-	missing := make([]int, 0, len(c.refs))
-	for id := range c.refs {
-		missing = append(missing, int(id))
-	}
-	sort.Ints(missing)
-	for _, id := range missing {
+	for id := range c.refs.left() {
 		c.add("message %d is in a mailbox or the queue but not in the store", id)
 	}
 	return nil
 }
 
+func (c *checker) message(id MessageID) error {
+	seen := c.refs.take(uint64(id))
+	m, err := c.tx.Message(id)
+	if err != nil {
+		return c.note(err, "message %d", id)
+	}
+	refs, err := c.tx.refs(id)
+	if err != nil {
+		return c.note(err, "message %d", id)
+	}
+	if seen != refs {
+		c.add("message %d counts %d references, %d entries and queued messages refer to it", id, refs, seen)
+	}
+	return c.body(m)
+}
+
 func (c *checker) body(m *Message) error {
 	chunks := (m.Size + chunkSize - 1) / chunkSize
-	var buf []byte
 	for n := range chunks {
 		v, err := c.tx.get(keyIn(keyChunk, uint64(m.Blob.ID), uint32(n)))
 		if err == nil {
-			buf, err = c.tx.s.codec.unpack(v, buf[:0])
+			c.buf, err = c.tx.s.codec.unpack(v, c.buf[:0])
 		}
-		if err == nil && int64(len(buf)) != min(chunkSize, m.Size-n*chunkSize) {
+		if err == nil && int64(len(c.buf)) != min(chunkSize, m.Size-n*chunkSize) {
 			err = fmt.Errorf("length differs: %w", ErrCorrupt)
 		}
 		if err != nil {
@@ -330,7 +330,7 @@ func (c *checker) body(m *Message) error {
 			}
 			continue
 		}
-		c.Bodies += int64(len(buf))
+		c.Bodies += int64(len(c.buf))
 	}
 	return nil
 }
@@ -338,10 +338,10 @@ func (c *checker) body(m *Message) error {
 // leftovers finds chunks that belong to no message, nor to a body being
 // written or swept.
 func (c *checker) leftovers() error {
-	owned := make(map[uint64]bool)
+	owned := newTally()
 	err := c.tx.scan([]byte{keyMessage}, nil, func(_, v []byte) (bool, error) {
 		id, _ := binary.Uvarint(v)
-		owned[id] = true
+		owned.add(id)
 		return true, nil
 	})
 	if err != nil {
@@ -349,7 +349,7 @@ func (c *checker) leftovers() error {
 	}
 	for _, kind := range []byte{keyPending, keyGarbage} {
 		if err := c.tx.scanKeys([]byte{kind}, nil, func(k []byte) (bool, error) {
-			owned[binary.BigEndian.Uint64(k[1:])] = true
+			owned.add(binary.BigEndian.Uint64(k[1:]))
 			return true, nil
 		}); err != nil {
 			return err
@@ -357,7 +357,7 @@ func (c *checker) leftovers() error {
 	}
 	last := uint64(0)
 	return c.tx.scanKeys([]byte{keyChunk}, nil, func(k []byte) (bool, error) {
-		if id := binary.BigEndian.Uint64(k[1:]); id != last && !owned[id] {
+		if id := binary.BigEndian.Uint64(k[1:]); id != last && !owned.has(id) {
 			c.add("body %d belongs to no message", id)
 			last = id
 		}
