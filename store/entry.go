@@ -267,12 +267,18 @@ func (tx *Tx) Move(from MailboxID, uid uint32, to MailboxID) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	if err := tx.withdraw(from, uid); err != nil {
+		return Entry{}, err
+	}
 	moved := e
 	moved.Expires = time.Time{}
 	// Making room in a full box is moving to Trash and emptying it: a move
 	// within the account adds next to nothing and is let through.
-	tx.adding = tx.adding || src.Account == dst.Account
-	if moved, err = tx.insert(to, moved, src.Account != dst.Account); err != nil {
+	admitted := tx.adding
+	tx.adding = admitted || src.Account == dst.Account
+	moved, err = tx.insert(to, moved, src.Account != dst.Account)
+	tx.adding = admitted
+	if err != nil {
 		return Entry{}, err
 	}
 	return moved, tx.Expunge(from, uid)
@@ -334,14 +340,21 @@ func (s *Store) ExpireBefore(now time.Time, max int) (int, error) {
 			if binary.BigEndian.Uint64(k[1:]) > uint64(now.Unix()) {
 				break
 			}
-			if err := tx.Expunge(MailboxID(binary.BigEndian.Uint64(k[9:])), lastNumber(k)); err != nil {
-				if !errors.Is(err, ErrNotFound) {
-					return err
-				}
-				// Its mailbox was deleted and is being swept.
-				if err := tx.del(k); err != nil {
-					return err
-				}
+			mb, uid := MailboxID(binary.BigEndian.Uint64(k[9:])), lastNumber(k)
+			_, err := tx.Entry(mb, uid)
+			if err == nil {
+				err = tx.Expunge(mb, uid)
+			}
+			switch {
+			case errors.Is(err, ErrSending):
+				continue // it is leaving the box just now
+			case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt):
+				// Its mailbox was deleted and is being swept, or the entry is
+				// damaged, which must not keep the others.
+				err = tx.del(k)
+			}
+			if err != nil {
+				return err
 			}
 			n++
 		}

@@ -40,6 +40,11 @@ func (tx *Tx) RenameMailbox(acct AccountID, from, to string) error {
 	} else if len(taken) > 0 {
 		return fmt.Errorf("mailbox %q: %w", to, ErrExists)
 	}
+	if n, err := tx.countNames(acct); err != nil {
+		return err
+	} else if n+strings.Count(to, "/") > MaxMailboxes {
+		return fmt.Errorf("an account has at most %d mailboxes: %w", MaxMailboxes, ErrTooLarge)
+	}
 	for i, c := range to {
 		if c == '/' {
 			if _, err := tx.createOne(acct, to[:i], ""); err != nil && !errors.Is(err, ErrExists) {

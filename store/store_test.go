@@ -548,8 +548,21 @@ func TestExpiry(t *testing.T) {
 		update(t, s, func(tx *Tx) error { return tx.SetExpiry(inbox, e.UID, now.Add(time.Duration(i-2)*time.Hour)) })
 	}
 	update(t, s, func(tx *Tx) error { return tx.SetExpiry(inbox, 1, time.Time{}) })
+	// One damaged entry must not keep the others from leaving.
+	bad := deliver(t, s, inbox, []byte("x"))
+	update(t, s, func(tx *Tx) error { return tx.SetExpiry(inbox, bad.UID, now.Add(-3*time.Hour)) })
+	var whole []byte
+	update(t, s, func(tx *Tx) (err error) {
+		k := keyIn(keyEntry, uint64(inbox), bad.UID)
+		if whole, err = tx.get(k); err != nil {
+			return err
+		}
+		return tx.set(k, []byte{9})
+	})
 	n, err := s.ExpireBefore(now, 100)
-	if n != 2 || err != nil {
+	update(t, s, func(tx *Tx) error { return tx.set(keyIn(keyEntry, uint64(inbox), bad.UID), whole) })
+	update(t, s, func(tx *Tx) error { return tx.Expunge(inbox, bad.UID) })
+	if n != 3 || err != nil {
 		t.Errorf("%d expired, %v", n, err)
 	}
 	var left []uint32
