@@ -266,6 +266,12 @@ func (b *Box) describe(st *control.Status) {
 		st.Problems = append(st.Problems, "the clock is not set: dates of new mail may be wrong until the network tells the time")
 	}
 	b.describeNetwork(st)
+	if f, err := b.queue.Facts(); err == nil {
+		st.Waiting, st.Failing = f.Waiting, f.Failing
+		if f.Reason != "" {
+			st.Problems = append(st.Problems, "mail can't leave: "+f.Reason+"; posthorn outbox list shows what waits")
+		}
+	}
 	if err := b.health.last(); err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}

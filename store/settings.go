@@ -18,6 +18,7 @@ type Settings struct {
 	TimeZone       string   // IANA name; empty = UTC
 	Language       string   // BCP 47 tag
 	Sending        Sending  // how mail leaves the box
+	RelayFrom      []string // addresses and networks whose devices may send to other systems without a login
 }
 
 // Sending is the road mail to other systems takes.

@@ -31,6 +31,7 @@
 //	GET    /smarthosts                        PUT  /smarthosts
 //	DELETE /smarthosts/{host}                 POST /smarthosts/test
 //	GET    /sending                           PUT  /sending
+//	GET    /devices                           PUT  /devices
 //	GET    /domains                           PUT  /domains/{name}
 //	DELETE /domains/{name}                    GET  /domains/{name}/records
 //	POST   /check
@@ -159,6 +160,8 @@ type Status struct {
 	Accounts  int        `json:"accounts"`
 	Messages  int64      `json:"messages"`
 	Bytes     int64      `json:"bytes"`
+	Waiting   int        `json:"waiting"` // messages that wait to leave; only a running box tells
+	Failing   int        `json:"failing"` // of them: tried in vain for more than an hour
 	Disk      Disk       `json:"disk"`
 	Backup    time.Time  `json:"last_backup,omitzero"` // when the last one was made
 	// Problems are sentences about what the owner should look at.

@@ -77,6 +77,7 @@ func (b *Box) Handler() http.Handler {
 	b.outboxRoutes(route)
 	b.sendingRoutes(route)
 	b.domainRoutes(route)
+	b.deviceRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)

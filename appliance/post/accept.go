@@ -29,6 +29,9 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 		return "", errors.New("message has no recipients")
 	}
 	now := time.Now()
+	if err := o.count(e, now); err != nil {
+		return "", err
+	}
 	id = newID()
 	blob := o.Store.NewBlob()
 	defer blob.Abort()

@@ -20,6 +20,10 @@ var (
 	ErrNoWayOut = errors.New("this box does not send mail to other systems yet; " +
 		"its owner can name the provider's mail server with posthorn smarthost set")
 
+	// ErrRelayed: a device that may send without a login has sent MaxRelayed
+	// messages within the hour (450 4.7.1).
+	ErrRelayed = errors.New("this device has sent too much mail within the hour, try again later")
+
 	// ErrSendTime: a time to send at that makes no sense, or is more than
 	// MaxSchedule ahead (554 5.6.0).
 	ErrSendTime = errors.New("no time to send at")

@@ -37,8 +37,9 @@
 // A route has a local and a remote part and Accept commits both in one
 // transaction: the remote part goes into the store's queue, held for the undo
 // time of its sender's account, and is shown in the sender's mailbox Outbox.
-// Mail of others than those logged in never has a remote part (ErrNotLocal);
-// as long as the owner has not chosen a road, nobody's has (ErrNoWayOut). The
+// Mail of others than those logged in has no remote part (ErrNotLocal), but for
+// devices the owner has allowed by their network address, which may write as any
+// address of the box's domains, [MaxRelayed] messages an hour each; as long as the owner has not chosen a road, nobody's has (ErrNoWayOut). The
 // stored copy starts with a Return-Path field, which whoever relays it leaves
 // out (RFC 5321 section 4.4).
 //
@@ -81,6 +82,8 @@ type Office struct {
 
 	// ClockSet tells whether the time of day can be believed; nil: it can.
 	ClockSet func() bool
+
+	relayed meter
 }
 
 // Envelope is what the client said about a message outside of it.

@@ -72,7 +72,7 @@ func (d *directory) reach(e *Envelope, address string) (route, error) {
 	switch {
 	case err != nil || len(r.remote) == 0:
 		return r, err
-	case e.Submitter == nil && !e.Own:
+	case e.Submitter == nil && !e.Own && !d.mayRelay(e):
 		return route{}, fmt.Errorf("<%s>: %w", address, ErrNotLocal)
 	case d.settings.Sending == store.SendNone:
 		return route{}, fmt.Errorf("<%s>: %w", address, ErrNoWayOut)

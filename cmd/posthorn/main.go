@@ -41,7 +41,7 @@ type env struct {
 }
 
 func commands() []command {
-	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, domainCommands,
+	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, domainCommands, deviceCommands,
 		upkeepCommands, transferCommands, screenCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 

@@ -83,3 +83,16 @@ func TestDomainCommands(t *testing.T) {
 	s.do("domain remove example.org")
 	s.fails(exitFailed, "not found", "domain show example.org")
 }
+
+func TestDeviceCommands(t *testing.T) {
+	s := newShell(t)
+	s.do("device allow 192.168.1.20")
+	s.do("device allow 10.0.0.9/8")
+	s.fails(exitFailed, "everybody in the world", "device allow 0.0.0.0/0")
+	s.fails(exitFailed, "no address like", "device allow camera")
+	if out := s.do("device list"); out != "192.168.1.20\n10.0.0.0/8\n" {
+		t.Errorf("device list says %q", out)
+	}
+	s.do("device forbid 192.168.1.20")
+	s.fails(exitFailed, "not on the list", "device forbid 192.168.1.20")
+}

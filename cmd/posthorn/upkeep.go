@@ -58,6 +58,9 @@ func (e *env) printStatus(st control.Status) {
 		fmt.Fprintf(w, "domains\t%s\n", strings.Join(st.Domains, ", "))
 	}
 	fmt.Fprintf(w, "mail\t%d messages (%s) of %d accounts\n", st.Messages, formatSize(st.Bytes), st.Accounts)
+	if st.Waiting > 0 {
+		fmt.Fprintf(w, "outbox\t%d messages wait to leave, %d of them in vain for more than an hour\n", st.Waiting, st.Failing)
+	}
 	fmt.Fprintf(w, "disk\t%s free of %s, the store has %s\n", formatSize(st.Disk.Free), formatSize(st.Disk.Total), formatSize(st.Disk.Used))
 	if st.Backup.IsZero() {
 		fmt.Fprintln(w, "backup\tnone yet; posthorn backup FILE makes one")
