@@ -69,3 +69,21 @@ func TestSendAt(t *testing.T) {
 		t.Errorf("without a clock a time is kept: %v, %v", at, err)
 	}
 }
+
+// FuzzSendTime reads mailbox names and header fields as anybody may write them.
+func FuzzSendTime(f *testing.F) {
+	for _, seed := range []string{"In 1 hour", "Tonight 20:00", "monday 08:00", "2026-12-24 18:00", "Mon, 23 Nov 2026 08:00:00 +0100", "in 65535 weeks", ""} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		if at, err := SendTime(text, now); err == nil && at.Sub(now) > MaxSchedule {
+			t.Errorf("%q is %v, more than a year ahead", text, at)
+		} else if err != nil && !errors.Is(err, ErrSendTime) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if _, err := parseSendAt(text); err != nil && !errors.Is(err, ErrSendTime) {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}

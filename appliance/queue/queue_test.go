@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-msgauth/dkim"
 	"github.com/emersion/go-smtp"
 
+	"posthorn/appliance/post"
+	"posthorn/appliance/relay"
 	"posthorn/store"
 )
 
@@ -175,5 +178,94 @@ func TestUnreachable(t *testing.T) {
 	eventually(t, "all leave", func() bool { return len(e.got()) == 5 && len(b.waiting()) == 0 })
 	if e.conns > 2*LaneWorkers {
 		t.Errorf("%d connections for 5 messages", e.conns)
+	}
+}
+
+// TestScheduledHere schedules a message for people on the box: they get it at
+// its time and not before, and a name that is gone by then comes back.
+func TestScheduledHere(t *testing.T) {
+	e := newElsewhere(t)
+	b := newBox(t, e, -1)
+	b.run()
+	at := time.Now().Add(3 * time.Second)
+	b.submit("X-Send-At: "+at.UTC().Format(time.RFC3339)+"\r\n", "bob@mailbox.local", "bob+gone@mailbox.local", "x@far.example")
+	b.submit("X-Send-At: "+at.Add(time.Hour).UTC().Format(time.RFC3339)+"\r\n", "bob@mailbox.local")
+	if n := len(b.waiting()); n != 2 {
+		t.Fatalf("%d messages wait, want 2", n)
+	}
+	eventually(t, "it is delivered", func() bool { return len(b.mailbox("bob", "INBOX")) == 1 && len(e.got()) == 1 })
+	if early := at.Truncate(time.Second).Sub(time.Now()); early > 0 {
+		t.Errorf("it came %v early", early)
+	}
+	if text := b.mailbox("bob", "INBOX")[0]; strings.Contains(text, "X-Send-At") {
+		t.Errorf("bob is told when it was sent:\n%s", text)
+	}
+	eventually(t, "only the other waits", func() bool { return len(b.waiting()) == 1 })
+}
+
+func TestScheduledForNobody(t *testing.T) {
+	e := newElsewhere(t)
+	b := newBox(t, e, -1)
+	at := time.Now().Add(2 * time.Second)
+	b.submit("X-Send-At: "+at.UTC().Format(time.RFC3339)+"\r\n", "bob@mailbox.local")
+	err := b.Store.Update(func(tx *store.Tx) error {
+		a, err := tx.AccountByName("bob")
+		if err != nil {
+			return err
+		}
+		return tx.RemoveAccount(a.ID)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run()
+	eventually(t, "the sender is told", func() bool { return len(b.mailbox("alice", "INBOX")) == 1 && len(b.waiting()) == 0 })
+	if notice := b.mailbox("alice", "INBOX")[0]; !strings.Contains(notice, "Status: 5.1.1") || strings.Contains(notice, "Remote-MTA") {
+		t.Errorf("notice is:\n%s", notice)
+	}
+}
+
+// TestNoticesEnd: what can't be delivered and has no sender goes to the owner,
+// once.
+func TestNoticesEnd(t *testing.T) {
+	e := newElsewhere(t)
+	e.set(func(string) error {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no"}
+	}, nil)
+	b := newBox(t, e, -1)
+	b.run()
+	env := &post.Envelope{Own: true, Protocol: "local", Recipients: []post.Recipient{{Address: "x@far.example"}}}
+	if _, err := b.Office.Accept(t.Context(), env, strings.NewReader("Subject: a notice\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the owner is told", func() bool { return len(b.mailbox("alice", "INBOX")) == 1 && len(b.waiting()) == 0 })
+	b.stop()
+	if n := len(b.mailbox("alice", "INBOX")); n != 1 {
+		t.Errorf("owner has %d notices", n)
+	}
+}
+
+// TestSigned sends a message of a domain that has a key.
+func TestSigned(t *testing.T) {
+	e := newElsewhere(t)
+	b := newBox(t, e, -1)
+	key, err := relay.NewKey("mailbox.local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Store.Update(key.Put); err != nil {
+		t.Fatal(err)
+	}
+	_, record, err := key.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run()
+	b.submit("", "x@far.example")
+	eventually(t, "it arrives", func() bool { return len(e.got()) == 1 })
+	found, err := dkim.VerifyWithOptions(strings.NewReader(e.got()[0].text), &dkim.VerifyOptions{
+		LookupTXT: func(string) ([]string, error) { return []string{record}, nil }})
+	if err != nil || len(found) != 1 || found[0].Err != nil {
+		t.Errorf("signature of what arrived: %v, %+v", err, found)
 	}
 }

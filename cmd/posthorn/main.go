@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // boards come without it, and "Tomorrow 08:00" is said in the household's zone
 )
 
 // version is set by the linker.
