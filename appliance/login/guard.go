@@ -16,6 +16,7 @@ const (
 	maxAccountDelay = 5 * time.Second        // added for strangers while an account is under attack
 	forgetAfter     = 15 * time.Minute       // without a mistake, one half is forgiven
 	maxWaiting      = 8                      // attempts from one source at once
+	slowPause       = 250 * time.Millisecond // before one too many is told so; else it would be back at once, for ever
 	maxStrangers    = 64                     // attempts by strangers at once, all sources together
 	maxGates        = 4096                   // sources remembered
 	maxTargets      = 1024                   // account names remembered
@@ -25,7 +26,8 @@ const (
 
 // MaxDelay is the longest that an answer is held back for one attempt that
 // is alone; each further attempt waiting at the same source adds up to 10
-// seconds, and with more than 8 waiting the next gets a [*SlowError].
+// seconds, and with more than 8 waiting the next gets a [*SlowError] after a
+// quarter of a second.
 const MaxDelay = maxSourceDelay + maxAccountDelay
 
 // verdict is what an attempt taught the guard.
@@ -119,19 +121,29 @@ func network(addr netip.Addr) netip.Prefix {
 func (g *guard) admit(ctx context.Context, s source) (leave func(verdict), err error) {
 	wait, err := g.reserve(s, time.Now())
 	if err != nil {
+		pause(ctx, slowPause)
 		return nil, err
 	}
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			g.leave(s, unknown)
-			return nil, ctx.Err()
-		}
+	if err := pause(ctx, wait); err != nil {
+		g.leave(s, unknown)
+		return nil, err
 	}
 	return func(v verdict) { g.leave(s, v) }, nil
+}
+
+// pause waits for d, or until ctx ends, whose error it returns then.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // reserve takes a place at the source's gate and returns how long to wait.

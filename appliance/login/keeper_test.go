@@ -318,6 +318,11 @@ func TestGuesserHarmsNobodyElse(t *testing.T) {
 			})
 		}
 		synctest.Wait()
+		if got := putOff.Load(); got != 0 {
+			t.Errorf("%d were put off without a pause", got)
+		}
+		time.Sleep(slowPause)
+		synctest.Wait()
 		if got := putOff.Load(); got != 1000-maxWaiting {
 			t.Errorf("%d of 1000 put off, want all but %d", got, maxWaiting)
 		}

@@ -97,8 +97,8 @@ func TestGarbageAfterSTLS(t *testing.T) {
 	b.login(t).do("STAT", "+OK")
 }
 
-// A thousand wrong passwords, as fast as sixteen connections can, and the
-// owner's device gets its mail meanwhile.
+// A thousand wrong passwords, as fast as sixty connections from four addresses
+// can, and the owner's device gets its mail meanwhile.
 func TestThousandWrongPasswords(t *testing.T) {
 	b := newBox(t, "tcp", nil)
 	b.deliver(t, three...)
@@ -118,9 +118,10 @@ func TestThousandWrongPasswords(t *testing.T) {
 	owner()
 	var guesses atomic.Int64
 	enough, attackers := make(chan struct{}), sync.WaitGroup{}
-	attack := func() {
+	attack := func(from byte) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, from)}}
 		for {
-			c, err := net.Dial("tcp", b.addr)
+			c, err := d.Dial("tcp", b.addr)
 			if err != nil {
 				return // the server was stopped
 			}
@@ -147,8 +148,8 @@ func TestThousandWrongPasswords(t *testing.T) {
 			}
 		}
 	}
-	for range 15 {
-		attackers.Go(attack)
+	for i := range byte(60) {
+		attackers.Go(func() { attack(10 + i%4) })
 	}
 	<-enough
 	owner()
