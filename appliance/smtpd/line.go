@@ -103,11 +103,19 @@ func (w *wire) command(line []byte) error {
 		return w.startTLS()
 	case "EHLO", "HELO":
 		w.esmtp = w.verb == "EHLO"
+		w.announced = false
 	case "MAIL":
 		w.body = body{}
 		if hugeSize(line) {
 			w.say("552 5.3.4 message is too large for this server")
 			return w.err
+		}
+		if w.future {
+			var refusal string
+			if line, w.hold, refusal = takeHold(line, time.Now()); refusal != "" {
+				w.say(refusal)
+				return w.err
+			}
 		}
 	case "RCPT":
 		line = withDomain(line, w.name)

@@ -40,6 +40,7 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 		UTF8:      o.UTF8,
 		Return:    string(o.Return),
 		ID:        o.EnvelopeID,
+		HoldUntil: s.wire.hold,
 	})
 	return nil
 }

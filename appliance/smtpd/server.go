@@ -151,6 +151,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, p port) error {
 func (s *Server) handle(ctx context.Context, w *wire, p port) {
 	defer w.finish()
 	id := rand.Text()[:8]
+	w.future = p.submission
 	w.log = s.Log.With("service", "smtp", "session", id, "client", w.remote())
 	w.name = s.Office.Name()
 	if p.implicit {

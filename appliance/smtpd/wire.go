@@ -39,8 +39,13 @@ type wire struct {
 	mute    bool  // go-smtp's second greeting is not for the client
 	cut     bool  // we hang up, the client may still be sending
 
-	verb     string // of the command being answered
-	esmtp    bool   // the client said EHLO
+	verb  string // of the command being answered
+	esmtp bool   // the client said EHLO
+
+	future    bool      // FUTURERELEASE is offered
+	announced bool      // and was, in the present answer to EHLO
+	hold      time.Time // what MAIL said by it
+
 	failures map[string]int
 	commands int // since the last accepted message
 
@@ -111,6 +116,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.out = append(w.out, p...)
+	w.announceFuture(p)
 	w.observe(p)
 	if len(w.out) >= outputBuffer {
 		if err := w.flush(); err != nil {
