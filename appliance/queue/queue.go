@@ -133,13 +133,17 @@ func (q *Queue) Run(ctx context.Context) error {
 	var under sync.WaitGroup
 	defer under.Wait()
 	var roads roads
+	var furnished time.Time
 	for {
-		if err := q.Office.Furnish(); err != nil && !errors.Is(err, store.ErrFull) {
-			q.log().Error("mailboxes for waiting mail are missing", "error", err)
-		}
 		changed, err := roads.read(q.Store)
 		if err != nil {
 			return err
+		}
+		if changed || time.Since(furnished) >= idlePause { // an account may be new
+			if err := q.Office.Furnish(); err != nil && !errors.Is(err, store.ErrFull) {
+				q.log().Error("mailboxes for waiting mail are missing", "error", err)
+			}
+			furnished = time.Now()
 		}
 		if changed {
 			if err := q.retryAll(); err != nil {
