@@ -31,6 +31,7 @@
 //	GET    /smarthosts                        PUT  /smarthosts
 //	DELETE /smarthosts/{host}                 POST /smarthosts/test
 //	GET    /sending                           PUT  /sending
+//	GET    /timezone                          PUT  /timezone
 //	GET    /devices                           PUT  /devices
 //	GET    /domains                           PUT  /domains/{name}
 //	DELETE /domains/{name}                    GET  /domains/{name}/records

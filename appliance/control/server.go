@@ -78,6 +78,7 @@ func (b *Box) Handler() http.Handler {
 	b.sendingRoutes(route)
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
+	b.timeZoneRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)

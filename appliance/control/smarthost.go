@@ -99,6 +99,9 @@ func (b *Box) TestSmarthosts(ctx context.Context) ([]SmarthostTest, error) {
 		all, err = relay.Smarthosts(tx)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	list := []SmarthostTest{}
 	for i := range all {
 		ctx, cancel := context.WithTimeout(ctx, testTime)

@@ -194,7 +194,7 @@ func TestScheduledHere(t *testing.T) {
 		t.Fatalf("%d messages wait, want 2", n)
 	}
 	eventually(t, "it is delivered", func() bool { return len(b.mailbox("bob", "INBOX")) == 1 && len(e.got()) == 1 })
-	if early := at.Truncate(time.Second).Sub(time.Now()); early > 0 {
+	if early := time.Until(at.Truncate(time.Second)); early > 0 {
 		t.Errorf("it came %v early", early)
 	}
 	if text := b.mailbox("bob", "INBOX")[0]; strings.Contains(text, "X-Send-At") {

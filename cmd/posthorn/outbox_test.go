@@ -96,3 +96,16 @@ func TestDeviceCommands(t *testing.T) {
 	s.do("device forbid 192.168.1.20")
 	s.fails(exitFailed, "not on the list", "device forbid 192.168.1.20")
 }
+
+func TestTimeZoneCommand(t *testing.T) {
+	s := newShell(t)
+	s.do("account add alice --password-stdin")
+	if out := s.do("timezone"); out != "time zone of the household: UTC\n" {
+		t.Errorf("timezone says %q", out)
+	}
+	s.do("timezone Pacific/Auckland")
+	s.fails(exitFailed, "no time zone", "timezone Mars/Olympus")
+	if out := s.do("timezone"); !strings.Contains(out, "Pacific/Auckland") {
+		t.Errorf("timezone says %q", out)
+	}
+}
