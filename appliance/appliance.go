@@ -146,7 +146,7 @@ func New(c Config) (_ *Box, err error) {
 	b.clock = openClock(c.Data, c.Log)
 	b.hub = events.NewHub()
 	b.metrics = newMetrics(b)
-	b.store, err = store.Open(store.Options{Dir: control.StoreDir(c.Data), Memory: BoardMemory(c.Memory),
+	b.store, err = openStore(store.Options{Dir: control.StoreDir(c.Data), Memory: BoardMemory(c.Memory),
 		Log: c.Log, OnCommit: b.committed})
 	if err != nil {
 		return nil, err
@@ -168,6 +168,21 @@ func New(c Config) (_ *Box, err error) {
 	b.panel = b.newPanel(detect.Host())
 	b.socket, err = listenControl(filepath.Join(c.Data, control.SocketName))
 	return b, err
+}
+
+// storePatience is how long a starting box waits for a command that has the
+// store open: most are over in a moment.
+const storePatience = 10 * time.Second
+
+// openStore opens the store, which a command that was asked for before the box
+// ran may have open just now.
+func openStore(o store.Options) (*store.Store, error) {
+	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		s, err := store.Open(o)
+		if !errors.Is(err, store.ErrInUse) || time.Since(start) > storePatience {
+			return s, err
+		}
+	}
 }
 
 // wire makes the servers and gives each port the one that serves it.

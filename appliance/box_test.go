@@ -23,6 +23,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"posthorn/appliance/control"
+	"posthorn/store"
 )
 
 // testBox is a running box on free ports of the loopback interface.
@@ -490,5 +491,20 @@ func TestMetricsAreForHome(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("/metrics from %q answers %d, want %d", from, w.Code, want)
 		}
+	}
+}
+
+// A command that has the store open when the box starts delays it, no more.
+func TestStartWaitsForACommand(t *testing.T) {
+	data := shortDir(t)
+	s, err := store.Open(store.Options{Dir: control.StoreDir(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	time.AfterFunc(300*time.Millisecond, func() { closed <- s.Close() })
+	runBox(t, data)
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
