@@ -39,8 +39,13 @@ func FuzzServer(f *testing.F) {
 			t.Error("a message without an end was taken")
 		}
 		before = after
-		if strings.Contains(b.log.String(), "session failed") {
-			t.Fatal(b.log)
+		for line := range strings.Lines(b.log.String()) {
+			// A connection that ends just as go-smtp begins a BDAT has its
+			// session taken away under the library's own goroutine. The library
+			// catches that; nothing was accepted and nobody is left to answer.
+			if strings.Contains(line, "session failed") && !strings.Contains(line, "handleBdat.func1") {
+				t.Fatal(line)
+			}
 		}
 	})
 }
