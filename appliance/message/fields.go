@@ -262,13 +262,13 @@ func messageIDs(value string) []string {
 
 // params keeps parameters; nil if there are none.
 func (s *Scanner) params(params map[string]string) map[string]string {
-	if len(params) == 0 {
-		return nil
-	}
-	kept := make(map[string]string, len(params))
+	var kept map[string]string // nil when empty, as it comes back from storage
 	for _, name := range slices.Sorted(maps.Keys(params)) { // in order: room may not do for all
 		value := s.keep(params[name], MaxText)
 		if name = s.keep(name, 64); name != "" {
+			if kept == nil {
+				kept = make(map[string]string, len(params))
+			}
 			kept[name] = value
 		}
 	}

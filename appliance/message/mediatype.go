@@ -41,6 +41,9 @@ func parseMedia(value string) (word string, params map[string]string) {
 			continue
 		}
 		base, ext, starred := strings.Cut(name, "*")
+		if starred && base == "" {
+			continue
+		}
 		if starred {
 			if pieces[base] == nil {
 				pieces[base] = new(extended)
