@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // maxProblems bounds the list of a report; the count goes on.
@@ -39,7 +40,7 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 	// the committer's rules, so there are none in it.
 	err := s.View(func(tx *Tx) error {
 		c := &checker{Report: r, ctx: ctx, tx: tx, refs: newTally()}
-		for _, step := range []func() error{c.tables, c.accounts, c.strays, c.queue, c.messages, c.leftovers} {
+		for _, step := range []func() error{c.tables, c.accounts, c.strays, c.queue, c.sent, c.messages, c.leftovers} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -276,6 +277,35 @@ func (c *checker) queue() error {
 		}
 		if len(keys) != index.want {
 			c.add("%d %s are kept, %d belong to queued messages", len(keys), index.name, index.want)
+		}
+	}
+	return nil
+}
+
+// sent verifies that what was sent can be found both ways.
+func (c *checker) sent() error {
+	index, err := c.tx.collectKeys([]byte{keySentAs}, 0)
+	if err != nil {
+		return err
+	}
+	records := 0
+	if err := c.tx.scanKeys([]byte{keySent}, nil, func([]byte) (bool, error) {
+		records++
+		return true, nil
+	}); err != nil {
+		return err
+	}
+	if records != len(index) {
+		c.add("%d sent messages are remembered, %d can be found", records, len(index))
+	}
+	for _, k := range index {
+		id := sentMessage(k)
+		s, err := c.tx.Sent(id)
+		if err == nil && !slices.Equal(s.indexKey(), k) {
+			err = fmt.Errorf("found by a key of another: %w", ErrCorrupt)
+		}
+		if err := c.note(err, "sent message %d", id); err != nil {
+			return err
 		}
 	}
 	return nil

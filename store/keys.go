@@ -26,6 +26,8 @@ const (
 	keyQueued   = 'q' // queued message     -> Queued
 	keyDue      = 'D' // time, queued       -> reverse path, domains
 	keyOutbox   = 'o' // mailbox, UID       -> queued message it shows
+	keySent     = 'W' // message            -> Sent
+	keySentAs   = 'w' // account, hash of Message-ID, message -> 1
 	keyValue    = 'v' // name               -> octets of another package
 	keySettings = 'S' //                    -> Settings
 	keyFormat   = 'F' //                    -> version of this schema

@@ -177,7 +177,7 @@ func (tx *Tx) neverCounted(counter string) error {
 	kinds := map[string]string{
 		"account": string([]byte{keyAccount, keyLogin}),
 		"mailbox": string([]byte{keyMailbox, keyName, keyEntry}),
-		"message": string([]byte{keyMessage, keyEntry}),
+		"message": string([]byte{keyMessage, keyEntry, keySent}),
 		"blob":    string([]byte{keyChunk, keyPending}),
 		"queued":  string([]byte{keyQueued, keyDue}),
 		// Counts from a number that the store began with.
