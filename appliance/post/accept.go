@@ -52,6 +52,7 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 	if err != nil {
 		return "", err
 	}
+	var here bool
 	err = o.Store.Update(func(tx *store.Tx) error {
 		d, err := o.directory(tx)
 		if err != nil {
@@ -62,7 +63,8 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 				return err
 			}
 		}
-		if err := d.deliver(e, &parcel{blob: blob, name: id, now: now, meta: meta, at: at}); err != nil {
+		here, err = d.deliver(e, &parcel{blob: blob, name: id, now: now, meta: meta, at: at})
+		if err != nil {
 			return err
 		}
 		if e.Also != nil {
@@ -72,6 +74,9 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 	})
 	if err != nil {
 		return "", err
+	}
+	if here {
+		o.delivered.Add(1)
 	}
 	o.log().InfoContext(ctx, "message accepted", "session", e.Session, "queue_id", id,
 		"client", e.Remote, "protocol", e.Protocol,
@@ -124,14 +129,15 @@ type parcel struct {
 }
 
 // deliver puts the message into every mailbox it is for, once each, and what
-// leaves the box, or is for later, into the queue.
-func (d *directory) deliver(e *Envelope, p *parcel) error {
+// leaves the box, or is for later, into the queue. here tells whether any
+// mailbox has it now.
+func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	var to []delivery
 	var out []store.QueuedRecipient
 	for _, rcpt := range e.Recipients {
 		r, err := d.reach(e, rcpt.Address)
 		if err != nil {
-			return fmt.Errorf("%w: %v", ErrChanged, err)
+			return false, fmt.Errorf("%w: %v", ErrChanged, err)
 		}
 		if !p.at.IsZero() {
 			out = append(out, rcpt.queued(rcpt.Address))
@@ -148,12 +154,12 @@ func (d *directory) deliver(e *Envelope, p *parcel) error {
 	}
 	id, err := d.tx.PutMessage(p.blob, p.now, p.meta)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := d.putAll(to, id, p.blob.Size()); err != nil {
-		return err
+		return false, err
 	}
-	return d.enqueue(e, p, id, out)
+	return len(to) > 0, d.enqueue(e, p, id, out)
 }
 
 // putAll appends to every mailbox, once each.

@@ -54,6 +54,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"posthorn/store"
@@ -83,8 +84,13 @@ type Office struct {
 	// ClockSet tells whether the time of day can be believed; nil: it can.
 	ClockSet func() bool
 
-	relayed meter
+	relayed   meter
+	delivered atomic.Int64
 }
+
+// Delivered is how many messages [Office.Accept] has put into mailboxes of the
+// household since the start, each counted once however many have it.
+func (o *Office) Delivered() int64 { return o.delivered.Load() }
 
 // Envelope is what the client said about a message outside of it.
 type Envelope struct {

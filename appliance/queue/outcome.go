@@ -232,6 +232,7 @@ func (q *Queue) report(o *outcome, before *store.Queued) {
 		case store.QueuedDelivered:
 			q.mu.Lock()
 			q.lastSent = o.now
+			q.sent++
 			q.mu.Unlock()
 			q.log().Info("message sent", args...)
 		case store.QueuedFailed:

@@ -92,6 +92,7 @@ type Queue struct {
 	workers  int
 	failing  int // workers of lanes that failed last
 	lastSent time.Time
+	sent     int64
 	wake     chan struct{}
 }
 

@@ -129,6 +129,15 @@ const (
 	failingAge = time.Hour
 )
 
+// Sent is how many copies of messages, one for each recipient, have reached
+// the next system, or a mailbox here at the time they were scheduled for,
+// since the start.
+func (q *Queue) Sent() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sent
+}
+
 // Facts tells how the queue fares.
 func (q *Queue) Facts() (Facts, error) {
 	q.begin()
