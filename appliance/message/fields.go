@@ -74,7 +74,7 @@ func usedField(name []byte, message bool) string {
 		"content-disposition", "content-language", "content-location", "content-md5":
 		return n
 	case "date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc",
-		"message-id", "in-reply-to", "references", "received":
+		"message-id", "in-reply-to", "references", "received", "list-id":
 		if message {
 			return n
 		}
@@ -130,6 +130,10 @@ func (s *Scanner) endField() {
 	case "references":
 		if e.info.References == nil {
 			e.info.References = s.ids(value)
+		}
+	case "list-id":
+		if e.info.ListID == "" {
+			e.info.ListID = s.keep(DecodeHeader(value), 300)
 		}
 	}
 }
@@ -262,7 +266,7 @@ func messageIDs(value string) []string {
 
 // params keeps parameters; nil if there are none.
 func (s *Scanner) params(params map[string]string) map[string]string {
-	var kept map[string]string // nil when empty, as it comes back from storage
+	var kept map[string]string                              // nil when empty, as it comes back from storage
 	for _, name := range slices.Sorted(maps.Keys(params)) { // in order: room may not do for all
 		value := s.keep(params[name], MaxText)
 		if name = s.keep(name, 64); name != "" {

@@ -96,6 +96,9 @@ type Info struct {
 	// References are the message ids of the References field, without angle
 	// brackets, oldest first; at most MaxReferences.
 	References []string `cbor:"7,keyasint,omitempty"`
+	// ListID is the List-Id field of a mailing list's mail (RFC 2919), decoded:
+	// perhaps a description, and the list's name in angle brackets.
+	ListID string `cbor:"13,keyasint,omitempty"`
 
 	// BareLF tells of a line feed without a carriage return before it, and
 	// BareCR of the reverse; RFC 5322 section 2.3 allows neither. NUL tells of
