@@ -8,9 +8,11 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// maxUser is the longest user name looked at: a local part of 64 octets, "@"
-// and a domain of 255 (RFC 5321 section 4.5.3.1).
-const maxUser = 64 + 1 + 255
+// Longest names looked at, in octets (RFC 5321 section 4.5.3.1).
+const (
+	maxLocalPart = 64
+	maxUser      = maxLocalPart + 1 + 255 // local part, "@" and domain
+)
 
 // localPart returns the account name that user means: lower case, by PRECIS
 // UsernameCaseMapped (RFC 8265 section 3.3), without the box's own domain.
@@ -27,7 +29,7 @@ func (k *Keeper) localPart(user string) string {
 		name = user[:at]
 	}
 	name, err := precis.UsernameCaseMapped.String(name)
-	if err != nil {
+	if err != nil || len(name) > maxLocalPart {
 		return ""
 	}
 	return name
