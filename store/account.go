@@ -162,7 +162,14 @@ func (tx *Tx) PutAccount(a *Account) error {
 	return tx.setRecord(key(keyAccount, uint64(a.ID)), a)
 }
 
-// RemoveAccount removes an account with all its mail, also what waits to leave.
+// AccountValue is the name for [Tx.Value] of a record of an account's own,
+// which goes with the account.
+func AccountValue(id AccountID, name string) string {
+	return fmt.Sprintf("account/%d/%s", id, name)
+}
+
+// RemoveAccount removes an account with all its mail, also what waits to leave,
+// and its own records.
 func (tx *Tx) RemoveAccount(id AccountID) error {
 	a, err := tx.Account(id)
 	if err != nil {
@@ -184,8 +191,12 @@ func (tx *Tx) RemoveAccount(id AccountID) error {
 	if err != nil {
 		return err
 	}
+	values, err := tx.collectKeys(keyText(keyValue, AccountValue(id, "")), 0)
+	if err != nil {
+		return err
+	}
 	delete(tx.usage, id)
-	for _, k := range append(subs, keyText(keyLogin, a.Name), key(keyAccount, uint64(id)), key(keyUsage, uint64(id))) {
+	for _, k := range append(append(subs, values...), keyText(keyLogin, a.Name), key(keyAccount, uint64(id)), key(keyUsage, uint64(id))) {
 		if err := tx.del(k); err != nil {
 			return err
 		}

@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -123,9 +122,7 @@ type Action struct {
 }
 
 // name is the store's name for an account's list.
-func name(account store.AccountID) string {
-	return "rules/" + strconv.FormatUint(uint64(account), 10)
-}
+func name(account store.AccountID) string { return store.AccountValue(account, "rules") }
 
 // Of returns an account's rules, none if it has not made any.
 func Of(tx *store.Tx, account store.AccountID) (List, error) {
@@ -174,11 +171,6 @@ func Save(tx *store.Tx, account store.AccountID, list List) error {
 		return fmt.Errorf("%w: the rules together are longer than %d KiB; shorten some", ErrRule, store.MaxValue>>10)
 	}
 	return tx.PutValue(name(account), v)
-}
-
-// Forget removes the rules of an account that is being removed.
-func Forget(tx *store.Tx, account store.AccountID) error {
-	return tx.DeleteValue(name(account))
 }
 
 // Find returns the place of the rule with an ID, -1 if there is none.

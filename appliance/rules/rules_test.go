@@ -215,7 +215,7 @@ func TestSave(t *testing.T) {
 		if err != nil || len(list) != MaxRules || list.Find(MaxRules) != MaxRules-1 {
 			return fmt.Errorf("read back %d rules: %v", len(list), err)
 		}
-		return Forget(tx, a.ID)
+		return Save(tx, a.ID, nil)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestSave(t *testing.T) {
 	err = s.View(func(tx *store.Tx) error {
 		list, err := Of(tx, a.ID)
 		if len(list) > 0 {
-			t.Errorf("%d rules were not forgotten", len(list))
+			t.Errorf("%d rules are left of none", len(list))
 		}
 		return err
 	})
