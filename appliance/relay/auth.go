@@ -14,8 +14,9 @@ import (
 // taken only when asked for: its password is a token.
 var mechanisms = [...]string{"CRAM-MD5", "PLAIN", "LOGIN"}
 
-// login proves who we are to a smarthost (RFC 4954).
-func (c *Conn) login(s *Smarthost) error {
+// login proves who we are to a smarthost (RFC 4954), with its password or the
+// token that stands for it.
+func (c *Conn) login(s *Smarthost, password string) error {
 	offered := strings.Fields(strings.ToUpper(c.ext["AUTH"]))
 	name := s.Mechanism
 	if name == "" {
@@ -34,11 +35,14 @@ func (c *Conn) login(s *Smarthost) error {
 	case c.tls == nil && name != "CRAM-MD5":
 		return &Failure{Host: c.host, Status: "4.7.0", Connection: true, Text: "a password is not sent without encryption"}
 	}
-	r, err := c.exchange(name, s)
+	r, err := c.exchange(name, s.User, password)
 	if err != nil {
 		return err
 	}
 	if r.code != 235 {
+		if s.OAuth != nil {
+			c.relay.forget(s) // it may have been taken back before its time
+		}
 		f := c.failure(r)
 		// The owner can put a wrong password right; the mail waits for that.
 		f.Permanent, f.Connection = false, true
@@ -49,25 +53,25 @@ func (c *Conn) login(s *Smarthost) error {
 }
 
 // exchange runs a mechanism and returns the last answer.
-func (c *Conn) exchange(name string, s *Smarthost) (reply, error) {
+func (c *Conn) exchange(name, user, password string) (reply, error) {
 	c.limit(LoginTime)
 	switch name {
 	case "PLAIN": // RFC 4616
-		return c.command("AUTH PLAIN " + encode("\x00"+s.User+"\x00"+s.Password))
+		return c.command("AUTH PLAIN " + encode("\x00"+user+"\x00"+password))
 	case "XOAUTH2":
-		r, err := c.command("AUTH XOAUTH2 " + encode("user="+s.User+"\x01auth=Bearer "+s.Password+"\x01\x01"))
+		r, err := c.command("AUTH XOAUTH2 " + encode("user="+user+"\x01auth=Bearer "+password+"\x01\x01"))
 		if err == nil && r.code == 334 {
-			return c.command("") // the reason was in the challenge; this asks for the refusal
+			return c.line("", "at AUTH") // the reason was in the challenge; this asks for the refusal
 		}
 		return r, err
 	case "LOGIN":
 		r, err := c.command("AUTH LOGIN")
-		for _, answer := range []string{s.User, s.Password} {
+		for _, answer := range []string{user, password} {
 			if err != nil || r.code != 334 {
 				return r, err
 			}
 			c.limit(LoginTime)
-			r, err = c.command(encode(answer))
+			r, err = c.line(encode(answer), "at AUTH")
 		}
 		return r, err
 	}
@@ -79,10 +83,10 @@ func (c *Conn) exchange(name string, s *Smarthost) (reply, error) {
 	if err != nil {
 		return r, c.broken("at AUTH", fmt.Errorf("the server's challenge is not base64"))
 	}
-	mac := hmac.New(md5.New, []byte(s.Password))
+	mac := hmac.New(md5.New, []byte(password))
 	mac.Write(challenge)
 	c.limit(LoginTime)
-	return c.command(encode(s.User + " " + hex.EncodeToString(mac.Sum(nil))))
+	return c.line(encode(user+" "+hex.EncodeToString(mac.Sum(nil))), "at AUTH")
 }
 
 func encode(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

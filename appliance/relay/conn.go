@@ -18,6 +18,7 @@ import (
 type Conn struct {
 	relay *Relay
 	route Route
+	needs needs
 	host  string // name of the server
 	conn  net.Conn
 	in    *bufio.Reader
@@ -30,17 +31,41 @@ type Conn struct {
 	stop  func() bool
 }
 
-// Open connects to a server of the route. With secure set only one that proves
-// who it is will do (REQUIRETLS). The error is a *Failure. When ctx ends the
-// connection breaks, StopTime later if the answer to a message is awaited.
+// needs is what a connection must be like.
+type needs struct {
+	tls      bool   // encrypted, with a certificate for the server's name
+	secure   bool   // and the server promises the same for the rest of the way
+	password string // to log in with
+}
+
+// Open connects to a server of the route. With secure set only one will do that
+// proves who it is and offers REQUIRETLS. The error is a *Failure, or one of
+// the store. When ctx ends the connection breaks, StopTime later if the answer
+// to a message is awaited.
 func (r *Relay) Open(ctx context.Context, route Route, secure bool) (*Conn, error) {
-	places, err := r.endpoints(ctx, route)
+	n := needs{tls: secure, secure: secure}
+	var p *policy
+	var err error
+	if s := route.Smarthost; s != nil {
+		n.tls = secure || s.Security != Clear
+		n.password = s.Password
+		if s.OAuth != nil {
+			n.password, err = r.token(ctx, s)
+		}
+	} else if p, err = r.policy(ctx, route.Domain); p.binds() {
+		n.tls = true
+	}
 	if err != nil {
 		return nil, err
 	}
+	places, err := r.endpoints(ctx, route, p)
+	if err != nil {
+		return nil, err
+	}
+	var hope error // the failure of a server that may do another time
 	for _, e := range places {
 		var c *Conn
-		if c, err = r.open(ctx, route, e, secure, true); err == nil {
+		if c, err = r.open(ctx, route, e, n, true); err == nil {
 			r.log().InfoContext(ctx, "connected to mail server", "route", route.Name(), "server", c.describe())
 			return c, nil
 		}
@@ -48,19 +73,25 @@ func (r *Relay) Open(ctx context.Context, route Route, secure bool) (*Conn, erro
 			break
 		}
 		r.log().WarnContext(ctx, "mail server not usable", "route", route.Name(), "server", e.host, "address", e.addr, "error", err)
+		var f *Failure
+		if errors.As(err, &f) && !f.demand {
+			hope = err
+		}
+	}
+	if hope != nil {
+		err = hope
 	}
 	return nil, soften(route, err)
 }
 
 // open connects to one address. Where TLS is an offer and fails, it goes
 // without it in a second connection.
-func (r *Relay) open(ctx context.Context, route Route, e endpoint, secure, tryTLS bool) (*Conn, error) {
-	dialer := net.Dialer{Timeout: ConnectTime}
-	conn, err := dialer.DialContext(ctx, "tcp", e.addr.String())
+func (r *Relay) open(ctx context.Context, route Route, e endpoint, n needs, tryTLS bool) (*Conn, error) {
+	conn, err := r.dial(ctx, e.addr.String())
 	if err != nil {
 		return nil, &Failure{Host: e.host, Status: "4.4.1", Connection: true, Text: fmt.Sprintf("can't connect to port %d: %s", e.addr.Port(), plain(err))}
 	}
-	c := &Conn{relay: r, route: route, host: e.host}
+	c := &Conn{relay: r, route: route, needs: n, host: e.host}
 	c.use(conn)
 	c.stop = context.AfterFunc(ctx, func() {
 		if c.final.Load() {
@@ -69,14 +100,14 @@ func (r *Relay) open(ctx context.Context, route Route, e endpoint, secure, tryTL
 		}
 		conn.Close()
 	})
-	again, err := c.greet(secure, tryTLS)
+	again, err := c.greet(tryTLS)
 	if err == nil {
 		return c, nil
 	}
 	c.abandon()
 	if again && ctx.Err() == nil {
 		r.log().WarnContext(ctx, "TLS failed, going without", "server", e.host, "error", err)
-		return r.open(ctx, route, e, secure, false)
+		return r.open(ctx, route, e, n, false)
 	}
 	return nil, err
 }
@@ -101,10 +132,10 @@ func (c *Conn) use(conn net.Conn) {
 
 // greet brings the connection to where MAIL can be said. again says that a
 // connection without TLS is worth a try.
-func (c *Conn) greet(secure, tryTLS bool) (again bool, err error) {
+func (c *Conn) greet(tryTLS bool) (again bool, err error) {
 	s := c.route.Smarthost
 	if s != nil && s.Security == TLS {
-		if err := c.handshake(true); err != nil {
+		if err := c.handshake(); err != nil {
 			return false, err
 		}
 	}
@@ -125,44 +156,60 @@ func (c *Conn) greet(secure, tryTLS bool) (again bool, err error) {
 	if err := c.hello(); err != nil {
 		return false, err
 	}
-	if again, err := c.startTLS(secure, tryTLS); err != nil {
+	if again, err := c.startTLS(tryTLS); err != nil {
 		return again, err
 	}
+	if c.needs.secure && !c.offers("REQUIRETLS") {
+		return false, c.demanded("5.7.30", "the server does not promise to pass it on encrypted (no REQUIRETLS)")
+	}
 	if s != nil && s.User != "" {
-		return false, c.login(s)
+		return false, c.login(s, c.needs.password)
 	}
 	return false, nil
 }
 
+// demanded is the failure of a server that can't do what a message with
+// REQUIRETLS demands; the status codes are those of RFC 8689 section 4.2.1.
+func (c *Conn) demanded(status, text string) *Failure {
+	return &Failure{Host: c.host, Status: status, Permanent: true, demand: true,
+		Text: "the message may travel encrypted only, but " + text}
+}
+
 // startTLS turns TLS on where it is offered or needed (RFC 3207).
-func (c *Conn) startTLS(secure, tryTLS bool) (again bool, err error) {
+func (c *Conn) startTLS(tryTLS bool) (again bool, err error) {
 	s := c.route.Smarthost
-	need := secure || s != nil && s.Security == STARTTLS
-	_, offered := c.ext["STARTTLS"]
+	offered := c.offers("STARTTLS")
 	switch {
-	case c.tls != nil, s != nil && s.Security == Clear && !secure, !need && (!offered || !tryTLS):
+	case c.tls != nil, !c.needs.tls && (!offered || !tryTLS || s != nil):
 		return false, nil
+	case !offered && c.needs.secure:
+		return false, c.demanded("5.7.30", "the server offers no encryption (STARTTLS)")
 	case !offered:
 		return false, &Failure{Host: c.host, Status: "4.7.10", Connection: true, Text: "the server offers no encryption (STARTTLS)"}
 	}
 	c.limit(LoginTime)
 	r, err := c.command("STARTTLS")
-	if err == nil && r.code != 220 {
-		err = c.failure(r)
-	}
-	if err == nil {
-		err = c.handshake(need)
+	switch {
+	case err != nil:
+	case r.code >= 500 && c.needs.secure:
+		return false, c.demanded("5.7.10", "the server refuses encryption: "+r.text())
+	case r.code != 220:
+		f := c.failure(r)
+		f.Connection = true
+		err = f
+	default:
+		err = c.handshake()
 	}
 	if err != nil {
-		return !need, err
+		return !c.needs.tls, err
 	}
 	return false, c.hello()
 }
 
 // handshake makes the connection a TLS one.
-func (c *Conn) handshake(verify bool) error {
+func (c *Conn) handshake() error {
 	config := &tls.Config{ServerName: c.host, RootCAs: c.relay.Roots, MinVersion: tls.VersionTLS12}
-	if !verify {
+	if !c.needs.tls {
 		// RFC 7435: encryption without knowing with whom is better than none,
 		// and most domains' servers have no certificate that could be checked.
 		config.InsecureSkipVerify = true
@@ -172,7 +219,11 @@ func (c *Conn) handshake(verify bool) error {
 	if err := secured.Handshake(); err != nil {
 		var wrong *tls.CertificateVerificationError
 		if errors.As(err, &wrong) {
-			return &Failure{Host: c.host, Status: "4.7.5", Connection: true, Text: fmt.Sprintf("the server's certificate can't be trusted: %v", wrong.Err)}
+			text := fmt.Sprintf("the server's certificate can't be trusted: %v", wrong.Err)
+			if c.needs.secure && c.route.Smarthost == nil {
+				return c.demanded("5.7.10", text)
+			}
+			return &Failure{Host: c.host, Status: "4.7.5", Connection: true, Text: text}
 		}
 		return &Failure{Host: c.host, Status: "4.7.5", Connection: true, Text: fmt.Sprintf("no encrypted connection came about: %v", err)}
 	}
@@ -212,14 +263,20 @@ func (c *Conn) hello() error {
 // connection.
 func (c *Conn) command(line string) (reply, error) {
 	verb, _, _ := strings.Cut(line, " ")
+	return c.line(line, "at "+verb)
+}
+
+// line is command for lines whose words may not be told: doing stands for them
+// in errors.
+func (c *Conn) line(line, doing string) (reply, error) {
 	c.out.WriteString(line)
 	c.out.WriteString("\r\n")
 	if err := c.out.Flush(); err != nil {
-		return reply{}, c.broken("at "+verb, err)
+		return reply{}, c.broken(doing, err)
 	}
 	r, err := c.readReply()
 	if err != nil {
-		return r, c.broken("at "+verb, err)
+		return r, c.broken(doing, err)
 	}
 	return r, nil
 }

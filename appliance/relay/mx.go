@@ -63,8 +63,9 @@ type endpoint struct {
 	addr netip.AddrPort
 }
 
-// endpoints finds where to connect for a route, in order.
-func (r *Relay) endpoints(ctx context.Context, route Route) ([]endpoint, error) {
+// endpoints finds where to connect for a route, in order. The domain's policy
+// may leave some of them out.
+func (r *Relay) endpoints(ctx context.Context, route Route, p *policy) ([]endpoint, error) {
 	if s := route.Smarthost; s != nil {
 		addrs, err := r.addresses(ctx, s.Host)
 		if err != nil {
@@ -75,6 +76,13 @@ func (r *Relay) endpoints(ctx context.Context, route Route) ([]endpoint, error) 
 	hosts, err := r.exchangers(ctx, route.Domain)
 	if err != nil {
 		return nil, err
+	}
+	if p.binds() {
+		hosts = slices.DeleteFunc(hosts, func(h host) bool { return !p.allows(h.name) })
+		if len(hosts) == 0 {
+			return nil, &Failure{Status: "4.7.5", Connection: true, Text: fmt.Sprintf(
+				"none of the servers of %s is one that its own policy allows (MTA-STS)", route.Domain)}
+		}
 	}
 	port := r.MXPort
 	if port == 0 {
@@ -128,7 +136,7 @@ func before(all []endpoint, hosts []host, preference uint16) []endpoint {
 // addresses looks a server's addresses up.
 func (r *Relay) addresses(ctx context.Context, name string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(name); err == nil {
-		return []netip.Addr{a}, nil
+		return []netip.Addr{a.Unmap()}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, dnsTime)
 	defer cancel()
@@ -157,10 +165,11 @@ func toEndpoints(name string, addrs []netip.Addr, port int) []endpoint {
 
 // soften makes a failure to get through one that passes: a server that sends
 // everybody away does so for a time, and a smarthost's name was right once or
-// will be put right by the owner. Only what would go round in circles stays.
+// will be put right by the owner. Only what would go round in circles stays,
+// and a message that asks for more than there is.
 func soften(route Route, err error) error {
 	var f *Failure
-	if !errors.As(err, &f) || f.Status == "5.4.6" && route.Smarthost == nil {
+	if !errors.As(err, &f) || f.Status == "5.4.6" && route.Smarthost == nil || f.demand {
 		return err
 	}
 	soft := *f

@@ -19,7 +19,16 @@
 // A smarthost must show a certificate that is valid for its name, unless the
 // owner has chosen no encryption; a password is not sent without it. With a
 // domain's own server TLS is taken where it is offered, whoever is at the other
-// end (RFC 7435), unless the message says REQUIRETLS (RFC 8689).
+// end (RFC 7435), but:
+//
+//	the domain has a policy (MTA-STS, RFC 8461)   only servers the policy
+//	                                              names, with certificates for
+//	                                              their names; else it waits
+//	the message says REQUIRETLS (RFC 8689)        only servers with certificates
+//	                                              that promise the same; else
+//	                                              it comes back at once
+//
+// DANE is not looked at: it needs a resolver that checks DNSSEC.
 //
 // Mail is never delivered to an address of this box by MX, nor to a server that
 // greets with the box's own name.
@@ -32,13 +41,17 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
+
+	"posthorn/store"
 )
 
 // Time limits of a connection; all but the first are those of RFC 5321
@@ -61,6 +74,7 @@ const (
 const (
 	maxHosts     = 5 // servers of a domain that are tried in one attempt
 	maxAddresses = 4 // addresses of one server
+	maxWebHeader = 64 << 10
 )
 
 // Relay opens connections. Its fields must not change after first use.
@@ -71,13 +85,22 @@ type Relay struct {
 	Log *slog.Logger
 	// Resolver looks domains up; nil is the system's.
 	Resolver *net.Resolver
-	// Roots are the authorities whose certificates a smarthost may show; nil
-	// is the system's.
+	// Dial connects; nil is a net.Dialer with ConnectTime.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Roots are the authorities whose certificates count where they are
+	// checked; nil is the system's.
 	Roots *x509.CertPool
-	// MXPort is the port of domains' own servers; 0 is 25.
-	MXPort int
+	// Store keeps domains' policies and the tokens smarthosts give out; without
+	// one there are no policies.
+	Store *store.Store
+	// MXPort is the port of domains' own servers; 0 is 25. PolicyPort is that
+	// of the web servers with their policies; 0 is 443.
+	MXPort, PolicyPort int
 	// Own tells whether an address is one of this box; nil asks the kernel.
 	Own func(netip.Addr) bool
+
+	fetches fetches
+	tokens  tokens
 }
 
 func (r *Relay) log() *slog.Logger {
@@ -92,6 +115,28 @@ func (r *Relay) resolver() *net.Resolver {
 		return net.DefaultResolver
 	}
 	return r.Resolver
+}
+
+func (r *Relay) dial(ctx context.Context, address string) (net.Conn, error) {
+	if r.Dial != nil {
+		return r.Dial(ctx, "tcp", address)
+	}
+	d := net.Dialer{Timeout: ConnectTime, Resolver: r.Resolver}
+	return d.DialContext(ctx, "tcp", address)
+}
+
+// https is a client for the little that is fetched from the web: one request a
+// connection, certificates checked, no redirects.
+func (r *Relay) https() *http.Client {
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext:            func(ctx context.Context, _, address string) (net.Conn, error) { return r.dial(ctx, address) },
+			TLSClientConfig:        &tls.Config{RootCAs: r.Roots, MinVersion: tls.VersionTLS12},
+			DisableKeepAlives:      true,
+			MaxResponseHeaderBytes: maxWebHeader,
+		},
+	}
 }
 
 func (r *Relay) own(a netip.Addr) bool {
@@ -122,6 +167,7 @@ type Failure struct {
 	// Uncertain says that the connection broke after the message was out and
 	// before its answer: it may have arrived.
 	Uncertain bool
+	demand    bool // the message demands more of the way than others do
 }
 
 func (f *Failure) Error() string {

@@ -23,8 +23,10 @@ type reply struct {
 	lines  []string // without codes
 }
 
-func (r reply) text() string {
-	s := strings.Join(r.lines, " ")
+func (r reply) text() string { return oneLine(strings.Join(r.lines, " ")) }
+
+// oneLine makes what others have said fit to be shown.
+func oneLine(s string) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f || c == 0xfffd {
 			return ' '

@@ -35,9 +35,11 @@ type Smarthost struct {
 	// User and Password log in; without a user nobody does.
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
-	// Mechanism is PLAIN, LOGIN, CRAM-MD5 or XOAUTH2, whose token is the
-	// password; "" takes the best that is offered.
+	// Mechanism is PLAIN, LOGIN, CRAM-MD5 or XOAUTH2; "" takes the best that
+	// is offered. XOAUTH2 sends the password as its token, or one that OAuth
+	// gives out.
 	Mechanism string `json:"mechanism,omitempty"`
+	OAuth     *OAuth `json:"oauth,omitempty"`
 	// Senders are the addresses, or "@domain", whose mail goes this way; empty:
 	// everybody's that no other smarthost names.
 	Senders []string `json:"senders,omitempty"`
@@ -61,6 +63,8 @@ func (s Smarthost) Check() error {
 		return errors.New("there is a password but no user name")
 	case s.Security == Clear && s.Password != "" && s.Mechanism != "CRAM-MD5":
 		return errors.New("a password is not sent without encryption; use tls or starttls")
+	case s.OAuth != nil:
+		return s.OAuth.check(&s)
 	}
 	return nil
 }
@@ -80,13 +84,26 @@ func Smarthosts(tx *store.Tx) (list []Smarthost, err error) {
 	return list, nil
 }
 
-// PutSmarthosts replaces the household's smarthosts.
+// PutSmarthosts replaces the household's smarthosts. The tokens of those that
+// are no longer among them go.
 func PutSmarthosts(tx *store.Tx, list []Smarthost) error {
 	if len(list) > maxSmarthosts {
 		return fmt.Errorf("a household has at most %d smarthosts: %w", maxSmarthosts, store.ErrTooLarge)
 	}
 	for _, s := range list {
 		if err := s.Check(); err != nil {
+			return err
+		}
+	}
+	old, err := Smarthosts(tx)
+	if err != nil {
+		return err
+	}
+	for _, s := range old {
+		if s.OAuth == nil || slices.ContainsFunc(list, func(kept Smarthost) bool { return kept.OAuth != nil && kept.account() == s.account() }) {
+			continue
+		}
+		if err := tx.DeleteValue(s.account()); err != nil {
 			return err
 		}
 	}

@@ -98,8 +98,8 @@ func (c *Conn) fits(m *Message) error {
 		return refuse("5.6.1", "the message is binary (BINARYMIME) and can't travel as text")
 	case m.Body == "8BITMIME" && !c.offers("8BITMIME"):
 		return refuse("5.6.3", "the server takes text in ASCII only (no 8BITMIME)")
-	case m.Secure && !c.offers("REQUIRETLS"):
-		return refuse("5.7.30", "the message needs encryption on its whole way and the server does not promise it (REQUIRETLS)")
+	case m.Secure && !c.needs.secure:
+		return c.demanded("5.7.30", "this connection was not opened for it")
 	}
 	return nil
 }

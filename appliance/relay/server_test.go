@@ -85,6 +85,7 @@ func (o *other) serve(conn net.Conn) {
 		if answer == "" {
 			answer = o.answers[verb]
 		}
+		config := o.tls
 		o.mu.Unlock()
 		if answer == "" {
 			return
@@ -94,7 +95,7 @@ func (o *other) serve(conn net.Conn) {
 		}
 		inText = verb == "DATA" && strings.HasPrefix(answer, "354")
 		if verb == "STARTTLS" && strings.HasPrefix(answer, "220") {
-			conn = tls.Server(conn, o.tls)
+			conn = tls.Server(conn, config)
 			in = bufio.NewReader(conn)
 		}
 	}
@@ -131,25 +132,34 @@ func (o *other) smarthost(security Security) Route {
 	return Route{Smarthost: &Smarthost{Host: "127.0.0.1", Port: int(o.addr.Port()), Security: security}}
 }
 
-// certify gives the server a certificate for a name or address, and returns
+// setTLS gives the server another certificate.
+func (o *other) setTLS(c *tls.Config) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tls = c
+}
+
+// certify gives the server a certificate for names or addresses, and returns
 // who vouches for it.
-func (o *other) certify(name string) *x509.CertPool {
+func (o *other) certify(names ...string) *x509.CertPool {
 	o.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	if ip := net.ParseIP(name); ip != nil {
-		c.IPAddresses = []net.IP{ip}
-	} else {
-		c.DNSNames = []string{name}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			c.IPAddresses = append(c.IPAddresses, ip)
+		} else {
+			c.DNSNames = append(c.DNSNames, name)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	o.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	o.setTLS(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	made, err := x509.ParseCertificate(der)
 	if err != nil {
 		o.t.Fatal(err)
