@@ -4,21 +4,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Settings are the owner's choices. A field at its zero value after reading
 // means just that: defaults are filled in by [Tx.Settings].
 type Settings struct {
-	Household      string   // name of the household, as pages and discovery show it
-	Domains        []string // mail domains besides <hostname>.local; the first is the main one
-	CatchAll       string   // account that takes mail for unknown local addresses; empty: refused
-	OpenToInternet bool     // port 25 takes mail from everywhere, not just local networks
-	POP3RescueDays int      // days that what POP3 deletes stays in Trash; 0 = none
-	MaxMessageSize int64    // octets of one message
-	TimeZone       string   // IANA name; empty = UTC
-	Language       string   // BCP 47 tag
-	Sending        Sending  // how mail leaves the box
-	RelayFrom      []string // addresses and networks whose devices may send to other systems without a login
+	Household      string        // name of the household, as pages and discovery show it
+	Domains        []string      // mail domains besides <hostname>.local; the first is the main one
+	CatchAll       string        // account that takes mail for unknown local addresses; empty: refused
+	OpenToInternet bool          // port 25 takes mail from everywhere, not just local networks
+	POP3RescueDays int           // days that what POP3 deletes stays in Trash; 0 = none
+	MaxMessageSize int64         // octets of one message
+	TimeZone       string        // IANA name; empty = UTC
+	Language       string        // BCP 47 tag
+	Sending        Sending       // how mail leaves the box
+	Undo           time.Duration // how long mail to others can be called back by those who did not choose: 0 = DefaultUndo, negative = not at all
+	RelayFrom      []string      // addresses and networks whose devices may send to other systems without a login
+	PlainPage      bool          // the page takes passwords on connections without TLS as well
+	OpenPage       bool          // the page answers everywhere, not just on local networks
 }
 
 // Sending is the road mail to other systems takes.
