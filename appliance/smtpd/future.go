@@ -19,11 +19,19 @@ func futureLine(now time.Time) string {
 	return fmt.Sprintf("250-FUTURERELEASE %d %s\r\n", int64(post.MaxSchedule/time.Second), now.Add(post.MaxSchedule).UTC().Format(time.RFC3339))
 }
 
-// announceFuture adds the extension after the first line of the answer to EHLO.
-func (w *wire) announceFuture(line []byte) {
-	if w.future && !w.announced && w.verb == "EHLO" && bytes.HasPrefix(line, []byte("250-")) {
+// announce adds what go-smtp does not say after the first line of the answer
+// to EHLO: FUTURERELEASE, and REQUIRETLS (RFC 8689), because it does not see
+// that the wire speaks TLS.
+func (w *wire) announce(line []byte) {
+	if w.announced || w.verb != "EHLO" || !bytes.HasPrefix(line, []byte("250-")) {
+		return
+	}
+	w.announced = true
+	if w.future {
 		w.out = append(w.out, futureLine(time.Now())...)
-		w.announced = true
+	}
+	if _, on := w.secure(); on {
+		w.out = append(w.out, "250-REQUIRETLS\r\n"...)
 	}
 }
 

@@ -31,6 +31,7 @@ func (s *Server) converse(ctx context.Context, w *wire, p port, id string) {
 	lib.EnableSMTPUTF8 = true
 	lib.EnableBINARYMIME = true
 	lib.EnableDSN = true
+	lib.EnableREQUIRETLS = secure // the wire announces it
 	lib.ErrorLog = libraryLog{w.log}
 
 	c := &stage{wire: w, closed: make(chan struct{})}

@@ -38,6 +38,7 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 		Size:      o.Size,
 		Body:      string(o.Body),
 		UTF8:      o.UTF8,
+		Secure:    o.RequireTLS,
 		Return:    string(o.Return),
 		ID:        o.EnvelopeID,
 		HoldUntil: s.wire.hold,

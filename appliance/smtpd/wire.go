@@ -116,7 +116,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.out = append(w.out, p...)
-	w.announceFuture(p)
+	w.announce(p)
 	w.observe(p)
 	if len(w.out) >= outputBuffer {
 		if err := w.flush(); err != nil {
