@@ -196,7 +196,7 @@ func (b *Box) wire() error {
 	tls := b.certs.Config
 	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, Formerly: b.formerly, ClockSet: b.clock.Set}
 	b.queue = &queue.Queue{Store: b.store, Office: b.office, Hub: b.hub, ClockSet: b.clock.Set, Log: b.log,
-		Relay: &relay.Relay{Hostname: b.office.Name, Log: b.log}}
+		Relay: &relay.Relay{Hostname: b.office.Name, Store: b.store, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
 		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay}
