@@ -16,6 +16,7 @@ const (
 	keyEntry    = 'e' // mailbox, UID       -> Entry
 	keyBits     = 'b' // mailbox, UID/512   -> bitmaps
 	keyHistory  = 'h' // mailbox, modseq    -> UIDs changed, UIDs expunged
+	keyDigest   = 'i' // mailbox, number     -> octets of another package, made of the messages
 	keyDoomed   = 'x' // mailbox            -> 1: deleted, entries to be swept
 	keyExpiry   = 't' // time, mailbox, UID -> 1
 	keyMessage  = 'M' // message            -> Message

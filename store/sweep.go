@@ -253,7 +253,7 @@ func (w *sweeper) sweepDoomed() (more bool, err error) {
 		if len(keys) > 0 {
 			return nil
 		}
-		for _, kind := range []byte{keyBits, keyHistory} {
+		for _, kind := range []byte{keyBits, keyHistory, keyDigest} {
 			keys, err := tx.collectKeys(key(kind, id), sweepBatch)
 			if err != nil {
 				return err
