@@ -24,7 +24,12 @@ type Sent struct {
 	MessageID string    `cbor:"2,keyasint,omitempty"` // of its header (RFC 5322 section 3.6.4), without angle brackets
 	At        time.Time `cbor:"3,keyasint,omitzero"`  // when it was accepted
 	Queued    QueuedID  `cbor:"4,keyasint,omitempty"` // the part that waits or waited in the queue
-	Places    []Place   `cbor:"5,keyasint,omitempty"` // where it was put on this box
+	Elsewhere bool      `cbor:"5,keyasint,omitempty"` // some of that is for other systems
+	Places    []Place   `cbor:"6,keyasint,omitempty"` // where it was put on this box
+
+	// Onward are the accounts whose mail went on to another system when it
+	// came in: what is withdrawn here is still there.
+	Onward []AccountID `cbor:"7,keyasint,omitempty"`
 }
 
 // Place is an entry of a mailbox of an account.
@@ -32,10 +37,6 @@ type Place struct {
 	Account AccountID `cbor:"1,keyasint"`
 	Mailbox MailboxID `cbor:"2,keyasint"`
 	UID     uint32    `cbor:"3,keyasint"`
-
-	// Left says that the mail of the account went on to another system when it
-	// came in: what is withdrawn here is still there.
-	Left bool `cbor:"4,keyasint,omitempty"`
 }
 
 func (s *Sent) indexKey() []byte {

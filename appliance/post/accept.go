@@ -63,7 +63,7 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 				return err
 			}
 		}
-		here, err = d.deliver(e, &parcel{blob: blob, name: id, now: now, meta: meta, at: at})
+		here, err = d.deliver(e, &parcel{blob: blob, name: id, messageID: info.Envelope.MessageID, now: now, meta: meta, at: at})
 		if err != nil {
 			return err
 		}
@@ -126,6 +126,8 @@ type parcel struct {
 	now  time.Time
 	meta []byte
 	at   time.Time // when it is to be sent; zero: now
+
+	messageID string
 }
 
 // deliver puts the message into every mailbox it is for, once each, and what
@@ -156,45 +158,50 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := d.putAll(to, id, p.blob.Size()); err != nil {
+	places, err := d.putAll(to, id, p.blob.Size())
+	if err != nil {
 		return false, err
 	}
-	return len(to) > 0, d.enqueue(e, p, id, out)
+	q, err := d.enqueue(e, p, id, out)
+	if err != nil {
+		return false, err
+	}
+	return len(to) > 0, d.remember(e, p, id, places, q)
 }
 
 // putAll appends to every mailbox, once each.
-func (d *directory) putAll(to []delivery, id store.MessageID, size int64) error {
-	var done []store.MailboxID
+func (d *directory) putAll(to []delivery, id store.MessageID, size int64) (places []store.Place, err error) {
 	for _, one := range to {
 		mb, err := d.mailbox(one)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if slices.Contains(done, mb) {
+		if slices.ContainsFunc(places, func(p store.Place) bool { return p.Mailbox == mb }) {
 			continue
 		}
-		done = append(done, mb)
-		if err := d.put(one.account, mb, id, size); err != nil {
-			return err
+		uid, err := d.put(one.account, mb, id, size)
+		if err != nil {
+			return nil, err
 		}
+		places = append(places, store.Place{Account: one.account, Mailbox: mb, UID: uid})
 	}
-	return nil
+	return places, nil
 }
 
 // put appends to one mailbox and says whose quota was in the way.
-func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64) error {
-	_, err := d.tx.Append(mb, id, 0, nil)
+func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64) (uid uint32, err error) {
+	e, err := d.tx.Append(mb, id, 0, nil)
 	if !errors.Is(err, store.ErrQuota) {
-		return err
+		return e.UID, err
 	}
 	a, lookup := d.tx.Account(account)
 	if lookup != nil {
-		return lookup
+		return 0, lookup
 	}
 	if size > a.Quota {
-		return fmt.Errorf("<%s>: %w", a.Name, ErrNeverFits)
+		return 0, fmt.Errorf("<%s>: %w", a.Name, ErrNeverFits)
 	}
-	return fmt.Errorf("<%s>: mailbox is full: %w", a.Name, store.ErrQuota)
+	return 0, fmt.Errorf("<%s>: mailbox is full: %w", a.Name, store.ErrQuota)
 }
 
 // summary names recipients in the log: all of a few, the first of many.

@@ -36,6 +36,8 @@ type Draft struct {
 	meta  []byte
 	utf8  bool
 	err   error
+
+	messageID string
 }
 
 // NewDraft begins a draft of an account; remote is its mail program's address,
@@ -107,7 +109,7 @@ func (d *Draft) Finish() error {
 		return err
 	}
 	info := d.scanner.Finish()
-	d.utf8 = info.EightBitHeader
+	d.utf8, d.messageID = info.EightBitHeader, info.Envelope.MessageID
 	if info.NUL {
 		return fmt.Errorf("%w: the message contains NUL octets, which mail can't carry", ErrHeader)
 	}
@@ -175,9 +177,13 @@ func (d *Draft) Enqueue(tx *store.Tx, mb *store.Mailbox, uid uint32) error {
 	if err != nil {
 		return err
 	}
-	return tx.Enqueue(&store.Queued{Account: d.account, Message: id, Mailbox: mb.ID, UID: uid, Sent: true,
+	q := &store.Queued{Account: d.account, Message: id, Mailbox: mb.ID, UID: uid, Sent: true,
 		Name: d.name, From: d.from, UTF8: d.utf8, Accepted: dir.accepted(d.now), NotBefore: at, Scheduled: scheduled,
-		Recipients: to})
+		Recipients: to}
+	if err := tx.Enqueue(q); err != nil {
+		return err
+	}
+	return dir.remember(e, &parcel{messageID: d.messageID, now: d.now}, id, nil, q)
 }
 
 // Name is the queue id, as the log knows it.

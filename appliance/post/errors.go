@@ -55,6 +55,13 @@ var (
 	// stands (554 5.6.0).
 	ErrHeader = errors.New("bad message header")
 
+	// ErrNotSent: a message to be withdrawn is none that the account sent
+	// within store.SentAge, or was withdrawn before.
+	ErrNotSent = errors.New("not a message you sent within the last 30 days, or withdrawn already")
+
+	// ErrMoving: a message can't be withdrawn now because it is moved about.
+	ErrMoving = errors.New("the message is being moved at this moment, try again")
+
 	// ErrChanged: a recipient went away between RCPT and the end of the data;
 	// nothing was delivered and the client should try again (451 4.3.0).
 	ErrChanged = errors.New("recipients changed while the message came in")

@@ -1,6 +1,7 @@
 package post
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,9 +21,9 @@ func (r Recipient) queued(address string) store.QueuedRecipient {
 
 // enqueue puts what is not delivered now into the queue: held for the undo
 // time, or until it is to be sent.
-func (d *directory) enqueue(e *Envelope, p *parcel, id store.MessageID, to []store.QueuedRecipient) error {
+func (d *directory) enqueue(e *Envelope, p *parcel, id store.MessageID, to []store.QueuedRecipient) (*store.Queued, error) {
 	if len(to) == 0 {
-		return nil
+		return nil, nil
 	}
 	q := &store.Queued{Message: id, Name: p.name, From: e.From, Body: e.Body, UTF8: e.UTF8, Secure: e.Secure,
 		Return: e.Return, Envid: e.ID, Recipients: to, NotBefore: p.now, Accepted: d.accepted(p.now)}
@@ -30,17 +31,17 @@ func (d *directory) enqueue(e *Envelope, p *parcel, id store.MessageID, to []sto
 		q.Account = e.Submitter.ID
 		undo, err := d.undo(q.Account)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		q.NotBefore = p.now.Add(undo)
 		if q.Mailbox, err = d.outbox(q.Account); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if !p.at.IsZero() {
 		q.NotBefore, q.Scheduled = p.at, true
 	}
-	return d.tx.Enqueue(q)
+	return q, d.tx.Enqueue(q)
 }
 
 // accepted is when a message's age begins to count; a clock that is not set
@@ -58,10 +59,8 @@ func (d *directory) undo(account store.AccountID) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if a.Undo == 0 {
-		return store.DefaultUndo, nil
-	}
-	return min(max(a.Undo, 0), store.MaxUndo), nil
+	undo := cmp.Or(a.Undo, d.settings.Undo, store.DefaultUndo)
+	return min(max(undo, 0), store.MaxUndo), nil
 }
 
 // IsLocal reports whether mail for domain stays on this box.
@@ -100,10 +99,11 @@ func (o *Office) Release(tx *store.Tx, q *store.Queued, now, retry time.Time) er
 	if err != nil {
 		return err
 	}
-	if err := d.putAll(to, q.Message, q.Size); err != nil {
+	places, err := d.putAll(to, q.Message, q.Size)
+	if err != nil {
 		return fmt.Errorf("deliver %s: %w", q.Name, err)
 	}
-	return nil
+	return d.rememberLate(q, places)
 }
 
 // Judge notes in q what Release would, and delivers nothing.
