@@ -1,20 +1,34 @@
 package store
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+)
 
 // MaxDigest is the longest digest in octets.
-const MaxDigest = 64 << 10
+const MaxDigest = 128 << 10
 
-// Digest returns what another package keeps of a mailbox under a number of its
-// own: something it can make again from the messages, and looks at often. The
-// error is ErrNotFound for one that was not made yet, and ErrCorrupt for one
-// that is to be made again.
-func (tx *Tx) Digest(mb MailboxID, number uint32) ([]byte, error) {
-	v, err := tx.get(keyIn(keyDigest, uint64(mb), number))
-	if err != nil {
-		return nil, fmt.Errorf("digest %d of mailbox %d: %w", number, mb, err)
+// Digest calls read with what another package keeps of a mailbox under a number
+// of its own: something it can make again from the messages, and looks at often.
+// The slice is valid during the call only. The error is read's, ErrNotFound for
+// a digest that was not made yet, or ErrCorrupt for one that is to be made again.
+func (tx *Tx) Digest(mb MailboxID, number uint32, read func(v []byte) error) error {
+	failed := func(err error) error { return fmt.Errorf("digest %d of mailbox %d: %w", number, mb, err) }
+	item, err := tx.lookup(keyIn(keyDigest, uint64(mb), number))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return failed(ErrNotFound)
 	}
-	return v, nil
+	if err != nil {
+		return failed(err)
+	}
+	return item.Value(func(v []byte) error {
+		if len(v) == 0 {
+			return failed(ErrCorrupt)
+		}
+		return read(v)
+	})
 }
 
 // PutDigest keeps a digest of 1 to MaxDigest octets, until the mailbox is

@@ -23,7 +23,10 @@ func TestDigest(t *testing.T) {
 	})
 	update(t, s, func(tx *Tx) error { return tx.PutDigest(folder, 0, []byte("second")) })
 	read := func(mb MailboxID, n uint32) (v []byte, err error) {
-		return v, s.View(func(tx *Tx) error { v, err = tx.Digest(mb, n); return err })
+		err = s.View(func(tx *Tx) error {
+			return tx.Digest(mb, n, func(b []byte) error { v = bytes.Clone(b); return nil })
+		})
+		return v, err
 	}
 	if v, err := read(folder, 0); err != nil || string(v) != "second" {
 		t.Errorf("%q %v", v, err)
