@@ -36,6 +36,11 @@ func (b *Box) Smarthosts() ([]Smarthost, error) {
 		for _, s := range all {
 			told := Smarthost{s, s.Password != ""}
 			told.Password = ""
+			if s.OAuth != nil {
+				o := *s.OAuth
+				o.ClientSecret = ""
+				told.OAuth = &o
+			}
 			list = append(list, told)
 		}
 		return err
@@ -108,7 +113,7 @@ func (b *Box) TestSmarthosts(ctx context.Context) ([]SmarthostTest, error) {
 		t := SmarthostTest{Server: all[i].Address()}
 		r := b.Relay
 		if r == nil {
-			r = &relay.Relay{Hostname: func() string { return "mailbox.local" }}
+			r = &relay.Relay{Hostname: func() string { return "mailbox.local" }, Store: b.Store}
 		}
 		if t.Works, err = r.Probe(ctx, relay.Route{Smarthost: &all[i]}); err != nil {
 			t.Fails = err.Error()

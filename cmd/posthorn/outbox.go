@@ -32,7 +32,11 @@ Try a waiting message at once.`, outboxRetry},
 Send mail through the mail server of a provider.
 
 The provider's help pages name it, often as "SMTP server" or "outgoing mail".
-The password is asked for. Without a port it is 465, with TLS.`, smarthostSet},
+The password is asked for. Without a port it is 465, with TLS.
+
+Providers that take no passwords give out a refresh token instead, for a program
+that is registered with them. Give it as the password, with --oauth and
+--oauth-client.`, smarthostSet},
 	{"smarthost show", `[--json]
 Tell through which servers mail leaves.`, smarthostShow},
 	{"smarthost test", `
@@ -143,12 +147,20 @@ func smarthostSet(ctx context.Context, e *env, args []string) error {
 	security := fs.String("security", "", "tls (port 465), starttls (587) or `none`; by default what the port says")
 	fs.StringVar(&s.Mechanism, "mechanism", "", "login with `PLAIN`, LOGIN, CRAM-MD5 or XOAUTH2; by default the best that is offered")
 	senders := fs.String("sender", "", "only mail from these `ADDRESSES` or @domains, with commas between them")
+	tokens := fs.String("oauth", "", "the password is a refresh token of google, microsoft, or for the token endpoint at this `URL`")
+	var oauth relay.OAuth
+	fs.StringVar(&oauth.ClientID, "oauth-client", "", "the client `ID` the token was given out for")
+	fs.StringVar(&oauth.ClientSecret, "oauth-secret", "", "the client's `SECRET`, where the provider gave one out")
+	fs.StringVar(&oauth.Scope, "oauth-scope", "", "what the token is to allow; with google and microsoft it is known")
 	return e.withBox(fs, args, 1, 1, true, func(c *control.Client, args []string) (err error) {
 		if err := hostPort(&s.Smarthost, args[0], *security); err != nil {
 			return err
 		}
 		if *senders != "" {
 			s.Senders = strings.Split(*senders, ",")
+		}
+		if *tokens != "" {
+			useTokens(&s.Smarthost, *tokens, oauth)
 		}
 		if s.User != "" {
 			if s.Password, err = e.password("Password of "+s.User+" at "+s.Host+": ", *stdin); err != nil {
@@ -160,6 +172,21 @@ func smarthostSet(ctx context.Context, e *env, args []string) error {
 		}
 		return e.say("mail leaves through %s; posthorn smarthost test tries it", s.Address())
 	})
+}
+
+// useTokens has a smarthost log in with the tokens of a provider.
+func useTokens(s *relay.Smarthost, provider string, oauth relay.OAuth) {
+	oauth.TokenURL = provider
+	switch provider {
+	case "google":
+		oauth.TokenURL = "https://oauth2.googleapis.com/token"
+	case "microsoft":
+		oauth.TokenURL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
+		if oauth.Scope == "" {
+			oauth.Scope = "https://outlook.office.com/SMTP.Send offline_access"
+		}
+	}
+	s.OAuth, s.Mechanism = &oauth, "XOAUTH2"
 }
 
 // hostPort reads HOST[:PORT] and what protects the connection.

@@ -25,6 +25,16 @@ func TestSmarthostCommands(t *testing.T) {
 	if out := s.do("smarthost show --json"); strings.Contains(out, "a good password") || !strings.Contains(out, `"has_password": true`) {
 		t.Errorf("smarthost show --json says %s", out)
 	}
+	// Tokens in the place of a password.
+	_, stderr, status = s.try("refresh\n", "smarthost set smtp.example.org --user me --password-stdin --oauth http://token.example --oauth-client box")
+	if status != exitFailed || !strings.Contains(stderr, "no https address") {
+		t.Errorf("tokens over http: status %d, %q", status, stderr)
+	}
+	s.do("smarthost set smtp.example.org --user me --password-stdin --sender me@example.org --oauth microsoft --oauth-client box --oauth-secret hidden")
+	if out := s.do("smarthost show --json"); strings.Contains(out, "hidden") || strings.Contains(out, "a good password") || !strings.Contains(out, "login.microsoftonline.com") {
+		t.Errorf("smarthost show --json says %s", out)
+	}
+	s.do("smarthost remove smtp.example.org")
 	s.do("smarthost remove relay.example.com")
 	s.do("smarthost remove smtp.example.com")
 	s.fails(exitFailed, "not found", "smarthost remove smtp.example.com")
