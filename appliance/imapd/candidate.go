@@ -159,7 +159,7 @@ func (m *candidate) meetsBody(c *criterion) (bool, error) {
 	if err := m.open(); err != nil {
 		return false, err
 	}
-	return contains(message.Text(m.body, m.info, maxSearchText), c.text)
+	return message.Contains(message.Text(m.body, m.info, maxSearchText), c.text)
 }
 
 // load reads the message's record.

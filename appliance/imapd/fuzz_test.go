@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 )
 
@@ -122,20 +121,6 @@ func slowMatch(name, p string) bool {
 		return true
 	}
 	return name != "" && (p[0] == '*' || name[0] != '/') && slowMatch(name[1:], p)
-}
-
-// FuzzContains: text found in a whole is found in pieces.
-func FuzzContains(f *testing.F) {
-	f.Add("Grüße aus\r\n Köln", "SE AUS")
-	f.Add("cafe\u0301", "caf\u00e9")
-	f.Fuzz(func(t *testing.T, text, needle string) {
-		needle = fold(needle)
-		whole, _ := contains(strings.NewReader(text), needle)
-		pieces, _ := contains(iotest.OneByteReader(strings.NewReader(text)), needle)
-		if whole != pieces {
-			t.Errorf("%q in %q: whole %v, in pieces %v", needle, text, whole, pieces)
-		}
-	})
 }
 
 // FuzzLine: a line that passes has its quotes in pairs and no control

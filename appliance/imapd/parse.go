@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthorn/appliance/message"
 	"posthorn/store"
 )
 
@@ -223,7 +224,7 @@ func (p *searchParser) textCriterion(key string) (c criterion, known, good bool)
 		return c, false, false
 	}
 	text, ok := p.argument()
-	c.text = fold(text)
+	c.text = message.Fold(text)
 	return c, true, ok
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"io"
 	"reflect"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf8"
 )
 
@@ -55,6 +57,20 @@ func FuzzUnmarshal(f *testing.F) {
 		i.Find([]int{1, 1})
 		if _, err := i.Marshal(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzContains: text found in a whole is found in pieces.
+func FuzzContains(f *testing.F) {
+	f.Add("Grüße aus\r\n Köln", "SE AUS")
+	f.Add("cafe\u0301", "caf\u00e9")
+	f.Fuzz(func(t *testing.T, text, needle string) {
+		needle = Fold(needle)
+		whole, _ := Contains(strings.NewReader(text), needle)
+		pieces, _ := Contains(iotest.OneByteReader(strings.NewReader(text)), needle)
+		if whole != pieces {
+			t.Errorf("%q in %q: whole %v, in pieces %v", needle, text, whole, pieces)
 		}
 	})
 }

@@ -94,10 +94,15 @@ func (t *textReader) Read(b []byte) (int, error) {
 // transfer encoding and its charset undone, HTML's tags taken out. It holds
 // some KB and fails only with r's error.
 func PartText(r io.ReaderAt, p *Part) io.Reader {
-	body := Decode(io.NewSectionReader(r, p.BodyOffset, p.BodySize), p.Encoding)
-	text := io.Reader(transform.NewReader(body, decoderOf(p.Params["charset"])))
+	text := PartSource(r, p)
 	if p.Type == "text" && p.Subtype == "html" {
 		return newHTMLReader(text)
 	}
 	return text
+}
+
+// PartSource is PartText with HTML's tags left in.
+func PartSource(r io.ReaderAt, p *Part) io.Reader {
+	body := Decode(io.NewSectionReader(r, p.BodyOffset, p.BodySize), p.Encoding)
+	return transform.NewReader(body, decoderOf(p.Params["charset"]))
 }

@@ -113,3 +113,13 @@ func TestText(t *testing.T) {
 type broken struct{}
 
 func (broken) ReadAt([]byte, int64) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestPartSource(t *testing.T) {
+	const mail = "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<p>Gr=FC=DFe &amp; so</p>"
+	s := NewScanner()
+	io.WriteString(s, mail)
+	got, err := io.ReadAll(PartSource(strings.NewReader(mail), &s.Finish().Root))
+	if want := "<p>Grüße &amp; so</p>"; err != nil || string(got) != want {
+		t.Errorf("%q %v", got, err)
+	}
+}
