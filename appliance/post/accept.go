@@ -169,17 +169,22 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	return len(to) > 0, d.remember(e, p, id, places, q)
 }
 
-// putAll appends to every mailbox, once each.
+// putAll appends to every mailbox, once each, as the rules of its account say.
 func (d *directory) putAll(to []delivery, id store.MessageID, size int64) (places []store.Place, err error) {
+	rules := sorter{d: d, id: id}
 	for _, one := range to {
 		mb, err := d.mailbox(one)
+		if err != nil {
+			return nil, err
+		}
+		mb, flags, err := rules.sort(one.account, mb)
 		if err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(places, func(p store.Place) bool { return p.Mailbox == mb }) {
 			continue
 		}
-		uid, err := d.put(one.account, mb, id, size)
+		uid, err := d.put(one.account, mb, id, size, flags)
 		if err != nil {
 			return nil, err
 		}
@@ -189,8 +194,8 @@ func (d *directory) putAll(to []delivery, id store.MessageID, size int64) (place
 }
 
 // put appends to one mailbox and says whose quota was in the way.
-func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64) (uid uint32, err error) {
-	e, err := d.tx.Append(mb, id, 0, nil)
+func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64, flags store.Flags) (uid uint32, err error) {
+	e, err := d.tx.Append(mb, id, flags, nil)
 	if !errors.Is(err, store.ErrQuota) {
 		return e.UID, err
 	}

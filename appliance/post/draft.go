@@ -18,6 +18,10 @@ import (
 // submission; the message in the mailbox stays as it is, so that it can be
 // taken back with its Bcc field.
 type Draft struct {
+	// Protocol is what the Received field says it came by: "IMAP", or what the
+	// caller makes of it before the first Write.
+	Protocol string
+
 	office  *Office
 	account store.AccountID
 	remote  netip.Addr
@@ -44,7 +48,7 @@ type Draft struct {
 // for the Received field. Abort it in the end, whatever came of it.
 func (o *Office) NewDraft(account store.AccountID, remote netip.Addr) *Draft {
 	now := time.Now()
-	d := &Draft{office: o, account: account, remote: remote, now: now, name: newID(),
+	d := &Draft{Protocol: "IMAP", office: o, account: account, remote: remote, now: now, name: newID(),
 		raw: message.NewScanner(), blob: o.Store.NewBlob(), scanner: message.NewScanner()}
 	d.edit = &editor{w: &d.head, date: now.Format(time.RFC1123Z), messageID: d.name + "@" + o.Name(), draft: true}
 	return d
@@ -82,7 +86,7 @@ func (d *Draft) begin() error {
 	}
 	d.from = authors[0]
 	out := io.MultiWriter(d.blob, d.scanner)
-	e := &Envelope{From: d.from, Remote: d.remote, Helo: "mail program", Protocol: "IMAP"}
+	e := &Envelope{From: d.from, Remote: d.remote, Helo: "mail program", Protocol: d.Protocol}
 	if _, err := io.WriteString(out, d.office.trace(e, d.name, d.now)); err != nil {
 		return err
 	}

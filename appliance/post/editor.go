@@ -145,7 +145,7 @@ func (e *editor) field(name string) {
 		e.sendAt = append(e.sendAt, nil)
 		e.keep = &e.sendAt[len(e.sendAt)-1]
 	case "fcc", "x-mozilla-draft-info", "x-mozilla-status", "x-mozilla-status2", "x-mozilla-keys",
-		"x-identity-key", "x-account-key":
+		"x-identity-key", "x-account-key", "x-posthorn-about":
 		e.dropped = e.draft
 	case "date":
 		e.hasDate = true

@@ -15,6 +15,10 @@ const OutboxName = "Outbox"
 // draft into one schedules it. An owner can add more; see [SendTime].
 var ReadyTimes = [...]string{"In 1 hour", "Tonight 20:00", "Tomorrow 08:00", "Monday 08:00"}
 
+// WithdrawName is the mailbox below Outbox into which a sent message is moved
+// to be withdrawn ([Office.Withdraw]).
+const WithdrawName = "Withdraw"
+
 // Furnish gives every account its Outbox with the ready-made mailboxes, once
 // mail can leave the box. Mailboxes that a person has deleted since are not
 // made again.
@@ -56,6 +60,15 @@ func (o *Office) Furnish() error {
 	})
 }
 
+// OutboxOf returns an account's Outbox, which is made if absent.
+func (o *Office) OutboxOf(tx *store.Tx, account store.AccountID) (store.MailboxID, error) {
+	d, err := o.directory(tx)
+	if err != nil {
+		return 0, err
+	}
+	return d.outbox(account)
+}
+
 // outbox returns an account's Outbox, which is made if absent.
 func (d *directory) outbox(account store.AccountID) (store.MailboxID, error) {
 	mb, err := d.tx.MailboxByRole(account, store.RoleOutbox)
@@ -78,7 +91,7 @@ func (d *directory) outbox(account store.AccountID) (store.MailboxID, error) {
 	if err := d.tx.Subscribe(account, OutboxName, true); err != nil {
 		return 0, err
 	}
-	for _, name := range ReadyTimes {
+	for _, name := range append(ReadyTimes[:], WithdrawName) {
 		name = OutboxName + "/" + name
 		if _, err := d.tx.CreateMailbox(account, name, ""); err != nil && !errors.Is(err, store.ErrExists) {
 			return 0, fmt.Errorf("make mailbox %s: %w", name, err)
@@ -91,7 +104,8 @@ func (d *directory) outbox(account store.AccountID) (store.MailboxID, error) {
 }
 
 // Outbox says whether messages put into a mailbox are to be sent, and when:
-// when is "" for Outbox itself, and the rest of the name for those below.
+// when is "" for Outbox itself, and the rest of the name for those below, of
+// which WithdrawName is no time.
 func Outbox(tx *store.Tx, mb *store.Mailbox) (when string, sends bool, err error) {
 	if mb.Role == store.RoleOutbox {
 		return "", true, nil
