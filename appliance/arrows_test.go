@@ -17,8 +17,9 @@ var (
 	below    = []string{"login", "post", "message", "certs", "relay", "events", "listen", "mailfile", "update", "sntp", "diary", "rules"}
 	siblings = []string{"smtpd", "imapd", "pop3d", "web", "queue", "panel", "discovery", "documents", "control"}
 	// Arrows between siblings: a page shows the screen's picture and serves
-	// the documents that mail programs look for.
-	allowed = map[string][]string{"web": {"panel", "discovery", "documents"}}
+	// the documents that mail programs look for; what an owner can do includes
+	// choices for the screen.
+	allowed = map[string][]string{"web": {"panel", "discovery", "documents"}, "control": {"panel"}}
 )
 
 func TestArrows(t *testing.T) {

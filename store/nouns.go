@@ -49,8 +49,8 @@ type Account struct {
 	Language     string        // BCP 47 tag; empty = the box's
 	Created      time.Time
 
-	// Undo is how long mail to others can be called back: 0 = DefaultUndo,
-	// negative = not at all; at most MaxUndo.
+	// Undo is how long mail to others can be called back: 0 = as the settings
+	// say, negative = not at all; at most MaxUndo.
 	Undo time.Duration `cbor:",omitempty"`
 }
 

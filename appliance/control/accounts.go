@@ -63,20 +63,6 @@ func (b *Box) AddAccount(n NewAccount) error {
 	return err
 }
 
-// RemoveAccount removes an account and all its mail. Errors:
-// [store.ErrNotFound].
-func (b *Box) RemoveAccount(name string) error {
-	a, err := b.account(name)
-	if err != nil {
-		return err
-	}
-	err = b.Store.Update(func(tx *store.Tx) error { return tx.RemoveAccount(a.ID) })
-	if err == nil {
-		b.log().Info("account removed", "account", a.Name)
-	}
-	return err
-}
-
 // SetPassword gives an account a new password; app passwords stay.
 func (b *Box) SetPassword(ctx context.Context, name, password string) error {
 	a, err := b.account(name)

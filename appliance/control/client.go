@@ -168,11 +168,6 @@ func (c *Client) AddAccount(ctx context.Context, n NewAccount) error {
 	return c.call(ctx, "POST", "/accounts", n, nil)
 }
 
-// RemoveAccount removes an account and all its mail.
-func (c *Client) RemoveAccount(ctx context.Context, name string) error {
-	return c.call(ctx, "DELETE", account(name), nil, nil)
-}
-
 // SetPassword gives an account a new password.
 func (c *Client) SetPassword(ctx context.Context, name, password string) error {
 	return c.call(ctx, "PUT", account(name, "password"), password, nil)

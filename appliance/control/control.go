@@ -19,7 +19,8 @@
 //	GET    /log                               the last lines
 //	GET    /screen?as=text|blocks|png         what the display shows
 //	GET    /accounts                          POST /accounts
-//	DELETE /accounts/{name}                   PUT  /accounts/{name}/password
+//	PATCH  /accounts/{name}                   PUT  /accounts/{name}/password
+//	DELETE /accounts/{name}?heir=NAME
 //	                                          PUT  /accounts/{name}/quota
 //	                                          PUT  /accounts/{name}/undo
 //	GET    /accounts/{name}/app-passwords     POST /accounts/{name}/app-passwords
@@ -32,6 +33,7 @@
 //	DELETE /smarthosts/{host}                 POST /smarthosts/test
 //	GET    /sending                           PUT  /sending
 //	GET    /timezone                          PUT  /timezone
+//	GET    /settings                          PATCH /settings
 //	GET    /devices                           PUT  /devices
 //	GET    /domains                           PUT  /domains/{name}
 //	DELETE /domains/{name}                    GET  /domains/{name}/records

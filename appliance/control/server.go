@@ -48,9 +48,6 @@ func (b *Box) Handler() http.Handler {
 		}
 		return nil, b.AddAccount(n)
 	})
-	route("DELETE /accounts/{name}", func(r *http.Request) (any, error) {
-		return nil, b.RemoveAccount(r.PathValue("name"))
-	})
 	route("PUT /accounts/{name}/password", func(r *http.Request) (any, error) {
 		password, err := read[string](r)
 		if err != nil {
@@ -72,6 +69,7 @@ func (b *Box) Handler() http.Handler {
 		}
 		return nil, b.SetUndo(r.PathValue("name"), undo)
 	})
+	b.peopleRoutes(route)
 	b.devices(route)
 	b.mailboxRoutes(route)
 	b.outboxRoutes(route)
@@ -79,6 +77,7 @@ func (b *Box) Handler() http.Handler {
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
 	b.timeZoneRoutes(route)
+	b.choiceRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)
@@ -161,7 +160,7 @@ func code(err error) int {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, login.ErrNoAppPassword):
 		return http.StatusNotFound
-	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner):
 		return http.StatusConflict
 	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password):
 		return http.StatusBadRequest

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,15 +18,21 @@ func (b *Box) TimeZone() (name string, err error) {
 		name = set.TimeZone
 		return err
 	})
-	if name == "" {
-		name = "UTC"
-	}
-	return name, err
+	return zoneName(name), err
+}
+
+// zoneName is the name of the zone that a setting stands for.
+func zoneName(set string) string { return cmp.Or(set, "UTC") }
+
+// isZone tells whether there is a time zone of that name.
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "" && name != "Local"
 }
 
 // SetTimeZone sets it.
 func (b *Box) SetTimeZone(name string) error {
-	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
+	if !isZone(name) {
 		return fmt.Errorf("%w: there is no time zone %q; Europe/Berlin is one", ErrUsage, name)
 	}
 	return b.Store.Update(func(tx *store.Tx) error {

@@ -22,8 +22,16 @@ Change an account's password. The devices' app passwords stay.`, accountPasswd},
 Limit an account's mail, to 2G for example; 0 lifts the limit.`, accountQuota},
 	{"account undo", `NAME TIME
 Set how long mail to others waits in Outbox to be called back: 0s to 10m.`, accountUndo},
-	{"account remove", `NAME
-Remove an account and all its mail.`, accountRemove},
+	{"account change", `NAME [--display-name TEXT] [--owner yes|no] [--disabled yes|no]
+Change what an account is called and what its person may do.
+
+Only owners change the box's settings. Who is disabled can't log in; mail still
+arrives.`, accountChange},
+	{"account remove", `NAME [--heir NAME]
+Remove an account and all its mail.
+
+With --heir its mail is first copied to another account, which also gets what is
+written to its address from then on.`, accountRemove},
 	{"account app-password add", `NAME LABEL [--json]
 Make a password for one device; it is shown this once.`, appPasswordAdd},
 	{"account app-password list", `NAME [--json]
@@ -127,10 +135,44 @@ func accountUndo(ctx context.Context, e *env, args []string) error {
 	})
 }
 
-func accountRemove(ctx context.Context, e *env, args []string) error {
-	return e.withBox(e.flags(), args, 1, 1, false, func(c *control.Client, args []string) error {
-		if err := c.RemoveAccount(ctx, args[0]); err != nil {
+func accountChange(ctx context.Context, e *env, args []string) error {
+	fs := e.flags()
+	var change control.AccountChange
+	fs.Func("display-name", "`TEXT` that pages and the screen show", func(v string) error {
+		change.DisplayName = &v
+		return nil
+	})
+	fs.Func("owner", "`yes|no`: may change the box's settings", yesNo(&change.Owner))
+	fs.Func("disabled", "`yes|no`: can't log in", yesNo(&change.Disabled))
+	return e.withBox(fs, args, 1, 1, false, func(c *control.Client, args []string) error {
+		if err := c.ChangeAccount(ctx, args[0], change); err != nil {
 			return err
+		}
+		return e.say("account %s is changed", args[0])
+	})
+}
+
+// yesNo reads a flag of that kind.
+func yesNo(to **bool) func(string) error {
+	return func(v string) error {
+		yes := v == "yes"
+		if !yes && v != "no" {
+			return fmt.Errorf("%q is neither yes nor no", v)
+		}
+		*to = &yes
+		return nil
+	}
+}
+
+func accountRemove(ctx context.Context, e *env, args []string) error {
+	fs := e.flags()
+	heir := fs.String("heir", "", "`NAME` of the account that gets its mail")
+	return e.withBox(fs, args, 1, 1, false, func(c *control.Client, args []string) error {
+		if err := c.RemoveAccount(ctx, args[0], *heir); err != nil {
+			return err
+		}
+		if *heir != "" {
+			return e.say("account %s is removed; its mail is in mailboxes of %s", args[0], *heir)
 		}
 		return e.say("account %s and its mail are removed", args[0])
 	})
