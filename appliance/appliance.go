@@ -56,6 +56,7 @@ import (
 	"posthorn/appliance/queue"
 	"posthorn/appliance/relay"
 	"posthorn/appliance/smtpd"
+	"posthorn/appliance/update"
 	"posthorn/hw/detect"
 	"posthorn/hw/softpanel"
 	"posthorn/store"
@@ -199,7 +200,8 @@ func (b *Box) wire() error {
 		Relay: &relay.Relay{Hostname: b.office.Name, Store: b.store, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
-		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay}
+		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay,
+		Updater: &update.Updater{Root: "/", Data: b.config.Data, Report: func(version string, percent int) { b.panel.Update(version, percent) }}}
 	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
 	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, Office: b.office, TLS: tls(), Version: b.config.Version, Log: b.log}
 	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,

@@ -480,6 +480,36 @@ func TestHealthSeesMuteServers(t *testing.T) {
 	}
 }
 
+// A store that reads and does not write is no mail box.
+func TestHealthSeesAStoreThatHangs(t *testing.T) {
+	b := runBox(t, "")
+	release, hangs := make(chan bool), make(chan bool)
+	written := make(chan error, 1)
+	go func() {
+		written <- b.store.Update(func(*store.Tx) error {
+			close(hangs)
+			<-release
+			return nil
+		})
+	}()
+	<-hangs
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := b.Health(ctx); err == nil || !strings.Contains(err.Error(), "the store does not answer") {
+		t.Errorf("health is %v while the store hangs", err)
+	}
+	close(release)
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	b.health.mu.Lock()
+	b.health.at = time.Time{} // nobody waits for the answer to grow old
+	b.health.mu.Unlock()
+	if err := b.Health(t.Context()); err != nil {
+		t.Errorf("health is %v when it does no more", err)
+	}
+}
+
 func TestMetricsAreForHome(t *testing.T) {
 	inner := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for from, want := range map[string]int{

@@ -16,6 +16,9 @@ import (
 const (
 	// probeTime is how long a server may take to greet.
 	probeTime = 3 * time.Second
+	// storeTime is how long the store may take to answer: a card that collects
+	// garbage keeps its writers waiting for a second or two.
+	storeTime = 5 * time.Second
 	// healthTime is how long an answer stands, so that nobody can keep the
 	// box busy by asking.
 	healthTime = 5 * time.Second
@@ -26,7 +29,9 @@ type health struct {
 	mu   sync.Mutex
 	at   time.Time
 	err  error
-	look sync.Mutex // one look at a time
+	look sync.Mutex // one look at a time; guards store
+	// store is where a look at the store that has not ended will tell.
+	store chan error
 }
 
 // last is what the last look found.
@@ -36,7 +41,7 @@ func (h *health) last() error {
 	return h.err
 }
 
-// Health tells whether the store can be read and every mail server greets a
+// Health tells whether the store answers and every mail server greets a
 // client.
 func (b *Box) Health(ctx context.Context) error {
 	h := &b.health
@@ -48,15 +53,12 @@ func (b *Box) Health(ctx context.Context) error {
 	if !at.IsZero() && time.Since(at) < healthTime {
 		return err
 	}
-	err = b.store.View(func(tx *store.Tx) error {
-		_, err := tx.Settings()
-		return err
-	})
 	answers := make(chan error)
 	greeting := []string{"smtp", "submission", "imap", "pop3"}
 	for _, name := range greeting {
 		go func() { answers <- b.service(name).probe(ctx) }()
 	}
+	err = b.askStore(ctx)
 	for range greeting {
 		err = errors.Join(err, <-answers)
 	}
@@ -64,6 +66,32 @@ func (b *Box) Health(ctx context.Context) error {
 	h.at, h.err = time.Now(), err
 	h.mu.Unlock()
 	return err
+}
+
+// askStore reads from the store in the place of a writer: it waits behind those
+// that write, so that it does not answer either if a card has hung up on them.
+// Nothing is written. The caller holds look.
+func (b *Box) askStore(ctx context.Context) error {
+	h := &b.health
+	if h.store == nil {
+		answer := make(chan error, 1)
+		h.store = answer
+		go func() {
+			answer <- b.store.Update(func(tx *store.Tx) error {
+				_, err := tx.Settings()
+				return err
+			})
+		}()
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	select {
+	case err := <-h.store:
+		h.store = nil
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the store does not answer; the card may be failing, take a backup: %w", ctx.Err())
+	}
 }
 
 // probe asks a server that greets in the clear for its greeting.

@@ -35,19 +35,8 @@ type Client struct {
 // data: the running one, or else the store, opened until Close. A data
 // directory that does not exist is made only if create is set.
 func Open(data string, create bool, log *slog.Logger) (*Client, error) {
-	socket := filepath.Join(data, SocketName)
-	conn, err := net.Dial("unix", socket)
-	if err == nil {
-		conn.Close()
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		}
-		c := newClient(dial)
-		c.Running = true
-		return c, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("reach the running box at %s: %w", socket, err)
+	if c, err := openRunning(data); c != nil || err != nil {
+		return c, err
 	}
 	if _, err := os.Stat(StoreDir(data)); err != nil && !create {
 		return nil, fmt.Errorf("no mail box in %s: %w; name its directory with --data, or start one with posthorn serve", data, err)
@@ -55,7 +44,26 @@ func Open(data string, create bool, log *slog.Logger) (*Client, error) {
 	return openStore(data, log)
 }
 
-// openStore serves the store's operations through a pipe.
+// openRunning returns a client for the running box; nil if none runs.
+func openRunning(data string) (*Client, error) {
+	socket := filepath.Join(data, SocketName)
+	conn, err := net.Dial("unix", socket)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reach the running box at %s: %w", socket, err)
+	}
+	conn.Close()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	c := newClient(dial)
+	c.Running = true
+	return c, nil
+}
+
+// openStore opens the store and serves its operations through a pipe.
 func openStore(data string, log *slog.Logger) (*Client, error) {
 	s, err := store.Open(store.Options{Dir: StoreDir(data), Log: log})
 	if errors.Is(err, store.ErrInUse) {
@@ -65,12 +73,18 @@ func openStore(data string, log *slog.Logger) (*Client, error) {
 		return nil, err
 	}
 	box := &Box{Store: s, Keeper: &login.Keeper{Store: s, Log: log}, Log: log}
+	return openPipe(box.Handler(), log, s.Close), nil
+}
+
+// openPipe serves a handler through a pipe until the client is closed, which
+// calls end.
+func openPipe(h http.Handler, log *slog.Logger, end func() error) *Client {
 	pipe := newPipe()
-	server := &http.Server{Handler: box.Handler(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go server.Serve(pipe)
 	c := newClient(pipe.dial)
-	c.close = func() error { return errors.Join(server.Close(), s.Close()) }
-	return c, nil
+	c.close = func() error { return errors.Join(server.Close(), end()) }
+	return c
 }
 
 func newClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
@@ -128,6 +142,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if out == nil {
 		return nil
 	}
+	return decode(resp, out)
+}
+
+// decode reads an answer in JSON.
+func decode(resp *http.Response, out any) error {
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("read the box's answer: %w", err)
 	}

@@ -37,14 +37,16 @@
 //	GET    /devices                           PUT  /devices
 //	GET    /domains                           PUT  /domains/{name}
 //	DELETE /domains/{name}                    GET  /domains/{name}/records
+//	GET    /update                            POST /update, a signed bundle
+//	POST   /update/trial                      restart into what was installed
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
 //	POST   /accounts/{name}/mailboxes         make sure a mailbox exists
 //	POST   /accounts/{name}/import            multipart: one batch of messages
 //	GET    /accounts/{name}/export?mailbox=M  multipart: messages
 //
-// Bodies are JSON but for the last three. A refusal is a status of 400 or more
-// with {"error": "..."}.
+// Bodies are JSON but for the last three and an update. A refusal is a status of
+// 400 or more with {"error": "..."}.
 package control
 
 import (
@@ -56,6 +58,7 @@ import (
 
 	"posthorn/appliance/login"
 	"posthorn/appliance/relay"
+	"posthorn/appliance/update"
 	"posthorn/hw/softpanel"
 	"posthorn/store"
 )
@@ -92,6 +95,8 @@ type Box struct {
 	RetryQueue func()
 	// Relay tests smarthosts; nil makes one that greets as mailbox.local.
 	Relay *relay.Relay
+	// Updater updates the card of the box; nil if there is nothing to update.
+	Updater *update.Updater
 
 	importing sync.Mutex // one batch at a time; guards what follows
 	index     index

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"posthorn/appliance/login"
+	"posthorn/appliance/update"
 	"posthorn/store"
 )
 
@@ -22,16 +23,21 @@ const (
 	versionField  = "Posthorn-Version"  // trailer: up to where a backup goes
 )
 
-// Handler serves the operations; the package comment lists the routes. It
-// trusts whoever reaches it.
-func (b *Box) Handler() http.Handler {
-	mux := http.NewServeMux()
-	route := func(pattern string, fn func(r *http.Request) (any, error)) {
+// routeOn returns what adds a route to mux that answers in JSON.
+func routeOn(mux *http.ServeMux) func(string, func(*http.Request) (any, error)) {
+	return func(pattern string, fn func(*http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := fn(r)
 			answer(w, v, err)
 		})
 	}
+}
+
+// Handler serves the operations; the package comment lists the routes. It
+// trusts whoever reaches it.
+func (b *Box) Handler() http.Handler {
+	mux := http.NewServeMux()
+	route := routeOn(mux)
 	route("GET /status", func(*http.Request) (any, error) { return b.Status() })
 	route("GET /log", func(*http.Request) (any, error) {
 		if b.Lines == nil {
@@ -77,6 +83,7 @@ func (b *Box) Handler() http.Handler {
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
 	b.timeZoneRoutes(route)
+	b.updateRoutes(route)
 	b.choiceRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
@@ -158,11 +165,12 @@ func answer(w http.ResponseWriter, v any, err error) {
 func code(err error) int {
 	var password *login.PasswordError
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, login.ErrNoAppPassword):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard):
 		return http.StatusNotFound
-	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner),
+		errors.Is(err, update.ErrBusy), errors.Is(err, update.ErrNothingToTry):
 		return http.StatusConflict
-	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password):
+	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password), update.Refused(err):
 		return http.StatusBadRequest
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrQuota):
 		return http.StatusInsufficientStorage

@@ -84,11 +84,17 @@ func (r *Runner) Say(p Phase) {
 	r.nudge()
 }
 
-// Update says how far an update to a version is, in percent.
+// Update says how far an update to a version is, in percent; with version ""
+// that it is over.
 func (r *Runner) Update(version string, percent int) {
 	r.init()
 	r.mu.Lock()
-	r.phase, r.version, r.progress = Updating, version, percent
+	switch {
+	case version != "":
+		r.phase, r.version, r.progress = Updating, version, percent
+	case r.phase == Updating:
+		r.phase = Running
+	}
 	r.mu.Unlock()
 	r.nudge()
 }

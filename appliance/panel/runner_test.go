@@ -332,7 +332,7 @@ func TestButton(t *testing.T) {
 	b.await("Do not unplug")
 	b.Update("1.5.0", 62)
 	b.await("62%")
-	b.Say(Running)
+	b.Update("", 0)
 	b.await("Disk 41%")
 }
 

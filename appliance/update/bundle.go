@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"aead.dev/minisign"
@@ -42,6 +43,12 @@ var (
 	// from the other one.
 	ErrDamaged = errors.New("the update is damaged; fetch it again")
 )
+
+// Refused tells whether an error is about the bundle, and not about the card.
+func Refused(err error) bool {
+	return slices.ContainsFunc([]error{ErrNoBundle, ErrSignature, ErrBoard, ErrOlder, ErrDamaged},
+		func(reason error) bool { return errors.Is(err, reason) })
+}
 
 // WriteHead writes the signed head of a bundle. The slot, compressed by gzip,
 // follows it.

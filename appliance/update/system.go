@@ -32,13 +32,14 @@ func System(root string) (*Card, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoCard
 	}
+	version, err0 := read("etc/posthorn-version")
 	built, err1 := read("etc/posthorn-built")
 	disk, err2 := read("run/posthorn/disk")
 	cmdline, err3 := read("proc/cmdline")
-	if err := errors.Join(err, err1, err2, err3); err != nil {
+	if err := errors.Join(err, err0, err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("look at the running system: %w", err)
 	}
-	c := &Card{Path: filepath.Join(root, "dev", disk), Board: board}
+	c := &Card{Path: filepath.Join(root, "dev", disk), Board: board, Version: version}
 	if c.Built, err = time.Parse(time.DateTime, built); err != nil {
 		return nil, fmt.Errorf("look at the running system: %w", err)
 	}

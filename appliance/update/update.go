@@ -46,6 +46,7 @@ type Card struct {
 	Path    string             // the disk, such as /dev/mmcblk0, or an image of one
 	Running int                // the slot that runs: partition 2 or 3
 	Board   string             // what the running system was built for
+	Version string             // of the running system, for people
 	Built   time.Time          // when the running system's source was made
 	Key     minisign.PublicKey // of who may make updates
 }
@@ -66,8 +67,8 @@ func (c *Card) Default() (slot int, err error) {
 // Install writes a bundle's system into the slot that does not run; the box
 // starts from the running one until Confirm. Its error says why a bundle is
 // refused; then, or when ctx ends, the other slot can't be started. Progress,
-// which may be nil, is called with octets written and octets in all.
-func (c *Card) Install(ctx context.Context, bundle io.Reader, progress func(done, total int64)) (Manifest, error) {
+// which may be nil, is called with the octets written, of m.Size.
+func (c *Card) Install(ctx context.Context, bundle io.Reader, progress func(m Manifest, done int64)) (Manifest, error) {
 	in := bufio.NewReaderSize(bundle, 64<<10)
 	m, err := readHead(in, c.Key)
 	if err != nil {
@@ -99,7 +100,7 @@ func (c *Card) Install(ctx context.Context, bundle io.Reader, progress func(done
 
 // write fills a slot: no boot sector, everything else, a look at what the card
 // kept of it, the boot sector.
-func write(ctx context.Context, f *os.File, at int64, m Manifest, slot io.Reader, progress func(done, total int64)) error {
+func write(ctx context.Context, f *os.File, at int64, m Manifest, slot io.Reader, progress func(m Manifest, done int64)) error {
 	boot, chunk := make([]byte, sector), make([]byte, 1<<20)
 	if _, err := f.WriteAt(boot, at); err != nil {
 		return fmt.Errorf("write slot: %w", err)
@@ -114,7 +115,7 @@ func write(ctx context.Context, f *os.File, at int64, m Manifest, slot io.Reader
 	sum.Write(boot)
 	for done := int64(sector); done < m.Size; {
 		if err := ctx.Err(); err != nil {
-			return err
+			return fmt.Errorf("the update was broken off after %d of %d octets: %w", done, m.Size, err)
 		}
 		n := min(int64(len(chunk)), m.Size-done)
 		if _, err := io.ReadFull(slot, chunk[:n]); err != nil {
@@ -124,15 +125,17 @@ func write(ctx context.Context, f *os.File, at int64, m Manifest, slot io.Reader
 		if _, err := f.WriteAt(chunk[:n], at+done); err != nil {
 			return fmt.Errorf("write slot: %w", err)
 		}
+		// Written at once, so that mail which comes in meanwhile waits for one
+		// chunk and not for all that the kernel has put off.
+		if err := f.Sync(); err != nil {
+			return fmt.Errorf("write slot: %w", err)
+		}
 		if done += n; progress != nil {
-			progress(done, m.Size)
+			progress(m, done)
 		}
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != m.SHA256 {
 		return fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write slot: %w", err)
 	}
 	if err := readBack(f, at, boot, m); err != nil {
 		return err

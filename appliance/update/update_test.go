@@ -199,7 +199,7 @@ func TestInstallStopped(t *testing.T) {
 	for stop := int64(0); stop < testSlot; stop += 1 << 20 {
 		c := newCard(t, public)
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := c.Install(ctx, bytes.NewReader(data), func(done, _ int64) {
+		_, err := c.Install(ctx, bytes.NewReader(data), func(_ Manifest, done int64) {
 			if done >= stop {
 				cancel()
 			}
@@ -235,7 +235,7 @@ func TestSystem(t *testing.T) {
 	}
 	key, _ := public.MarshalText()
 	for name, text := range map[string]string{
-		"etc/posthorn-board": "rpi4\n", "etc/posthorn-built": "2026-11-01 00:00:00\n", "run/posthorn/disk": "mmcblk0\n",
+		"etc/posthorn-board": "rpi4\n", "etc/posthorn-version": "1.2\n", "etc/posthorn-built": "2026-11-01 00:00:00\n", "run/posthorn/disk": "mmcblk0\n",
 		"proc/cmdline": "console=tty1 posthorn.slot=3\n", "etc/posthorn-update.pub": string(key),
 	} {
 		os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700)
@@ -245,7 +245,7 @@ func TestSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Board != "rpi4" || c.Running != 3 || !c.Built.Equal(builtNow) || c.Path != root+"/dev/mmcblk0" || !c.Key.Equal(public) {
+	if c.Board != "rpi4" || c.Version != "1.2" || c.Running != 3 || !c.Built.Equal(builtNow) || c.Path != root+"/dev/mmcblk0" || !c.Key.Equal(public) {
 		t.Errorf("%+v", c)
 	}
 }
