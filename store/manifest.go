@@ -190,32 +190,33 @@ func wholeTable(path string, o badger.Options) (err error) {
 	return t.VerifyChecksum()
 }
 
-// damagedTables reads all tables and yields those that are not whole, for
-// Badger passes over a block it can't read: its records are answered as absent,
-// and when the table is merged with others they are left out together with all
-// that follow.
+// damagedTables reads the tables in use (one being written is not yet whole)
+// and yields those that are damaged, for Badger passes over a block it can't
+// read: its records are answered as absent, and when the table is merged with
+// others they are left out together with all that follow.
 func (s *Store) damagedTables(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(path string, err error) bool) {
 		if s.opts.Dir == "" {
 			return
 		}
-		tables, _ := filepath.Glob(filepath.Join(s.opts.Dir, "*.sst"))
-		for _, path := range tables {
+		for _, t := range s.db.Tables() {
 			if ctx.Err() != nil {
 				return
 			}
+			path := table.NewFilename(t.ID, s.opts.Dir)
 			err := wholeTable(path, s.db.Opts())
-			if err == nil || errors.Is(err, os.ErrNotExist) { // merged meanwhile
+			if err == nil || !s.hasTable(t.ID) { // merged meanwhile
 				continue
-			}
-			if _, gone := os.Stat(path); gone != nil {
-				continue // removed while it was read
 			}
 			if !yield(path, err) {
 				return
 			}
 		}
 	}
+}
+
+func (s *Store) hasTable(id uint64) bool {
+	return slices.ContainsFunc(s.db.Tables(), func(t badger.TableInfo) bool { return t.ID == id })
 }
 
 // keepDamagedTables counts damaged tables and keeps them under a second name.
