@@ -188,10 +188,6 @@ func openStore(o store.Options) (*store.Store, error) {
 
 // wire makes the servers and gives each port the one that serves it.
 func (b *Box) wire() error {
-	pages, err := b.pages()
-	if err != nil {
-		return err
-	}
 	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
 	// what it is given, and mail programs are no HTTP/2 clients.
 	tls := b.certs.Config
@@ -200,12 +196,16 @@ func (b *Box) wire() error {
 		Relay: &relay.Relay{Hostname: b.office.Name, Store: b.store, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
 	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
-		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Relay: b.queue.Relay,
+		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Office: b.office, Relay: b.queue.Relay,
 		Updater: &update.Updater{Root: "/", Data: b.config.Data, Report: func(version string, percent int) { b.panel.Update(version, percent) }}}
 	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
 	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, Office: b.office, TLS: tls(), Version: b.config.Version, Log: b.log}
 	pop3 := &pop3d.Server{Store: b.store, Keeper: b.keeper, TLS: tls(), Version: b.config.Version, Log: b.log,
 		Hostname: b.office.Name}
+	pages, err := b.pages()
+	if err != nil {
+		return err
+	}
 	web := &webServer{handler: pages, tls: tls(), log: b.log,
 		limiter: listen.Limiter{Total: maxWebConns, PerAddress: maxWebPerAddr}}
 	for name, serve := range map[string]func(context.Context, net.Listener) error{
@@ -298,7 +298,6 @@ func (b *Box) describe(st *control.Status) {
 // mounted here.
 func (b *Box) pages() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", http.RedirectHandler("/connect", http.StatusFound))
 	mux.HandleFunc("GET /healthz", b.serveHealth)
 	mux.Handle("GET /screen.png", homeOnly(http.HandlerFunc(b.serveScreen)))
 	mux.Handle("GET /metrics", homeOnly(b.metrics.handler()))

@@ -19,7 +19,11 @@ var (
 	// Arrows between siblings: a page shows the screen's picture and serves
 	// the documents that mail programs look for; what an owner can do includes
 	// choices for the screen.
-	allowed = map[string][]string{"web": {"panel", "discovery", "documents"}, "control": {"panel"}}
+	allowed = map[string][]string{"web": {"panel", "discovery", "documents", "control"}, "control": {"panel"}}
+	// Packages within web: what its areas share, each may import those before
+	// it; and the areas, which do not know each other.
+	shared = []string{"words", "session", "page"}
+	areas  = map[string][]string{"connect": nil, "me": nil, "setup": nil, "house": nil, "clean": nil, "compose": nil, "mail": {"clean", "compose"}}
 )
 
 func TestArrows(t *testing.T) {
@@ -88,6 +92,10 @@ func mayImport(from, to string) bool {
 		return to == "" || to == top || strings.HasPrefix(to, top+"/")
 	case !inside:
 		return false
+	case strings.HasPrefix(name, "web/"):
+		return webMayImport(strings.TrimPrefix(name, "web/"), to)
+	case name == "web" && strings.HasPrefix(target, "web/"):
+		return true
 	case to == "" || floor(to):
 		return (slices.Contains(below, name) || slices.Contains(siblings, name)) && !(name == "message" && to != "")
 	case slices.Contains(siblings, name):
@@ -98,11 +106,23 @@ func mayImport(from, to string) bool {
 	return false
 }
 
+// webMayImport is mayImport for a package within web.
+func webMayImport(from, to string) bool {
+	layer := slices.Index(shared, from)
+	mates, isArea := areas[from]
+	if sibling, within := strings.CutPrefix(to, "appliance/web/"); within {
+		at := slices.Index(shared, sibling)
+		return at >= 0 && (isArea || at < layer) || slices.Contains(mates, sibling)
+	}
+	return (isArea || layer >= 0) && (to == "" || to != "appliance/web" && mayImport("appliance/web", to))
+}
+
 func TestArrowsRefuse(t *testing.T) {
 	for _, bad := range [][2]string{
 		{"appliance/smtpd", "appliance/imapd"}, {"store", "appliance/message"}, {"hw/oled", "store"},
 		{"appliance/post", "appliance/smtpd"}, {"appliance/message", "store"}, {"appliance/web", "appliance"},
-		{"appliance/common", "store"}, {"util", ""},
+		{"appliance/common", "store"}, {"util", ""}, {"appliance/web/page", "appliance/web/mail"},
+		{"appliance/web/mail", "appliance/web/me"}, {"appliance/web/me", "appliance/web"}, {"appliance/web/other", ""},
 	} {
 		if mayImport(bad[0], bad[1]) {
 			t.Errorf("%s may import %q", bad[0], bad[1])
@@ -111,6 +131,8 @@ func TestArrowsRefuse(t *testing.T) {
 	for _, good := range [][2]string{
 		{"cmd/posthorn", "appliance"}, {"appliance", "hw/oled"}, {"appliance/web", "appliance/panel"},
 		{"hw/oled", "hw"}, {"appliance/imapd", "store"}, {"appliance/post", "appliance/message"},
+		{"appliance/web/mail", "appliance/web/clean"}, {"appliance/web/page", "appliance/web/words"},
+		{"appliance/web/mail", "appliance/post"}, {"appliance/web", "appliance/web/mail"},
 	} {
 		if !mayImport(good[0], good[1]) {
 			t.Errorf("%s may not import %s", good[0], good[1])

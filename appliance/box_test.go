@@ -451,7 +451,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	if code, body := b.get("/"); code != 200 || !strings.Contains(body, "<html") {
 		t.Errorf("a browser gets %d %.50q", code, body)
 	}
-	if code, _ := b.get("/mail/nothing"); code != 404 {
+	if code, _ := b.get("/nothing"); code != 404 {
 		t.Errorf("a page there is none of answered %d", code)
 	}
 	if _, body := b.get("/ca.pem"); body != string(b.certs.CAPEM()) {

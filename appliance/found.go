@@ -15,6 +15,7 @@ import (
 	"posthorn/appliance/documents"
 	"posthorn/appliance/events"
 	"posthorn/appliance/web"
+	"posthorn/appliance/web/page"
 	"posthorn/store"
 )
 
@@ -180,20 +181,19 @@ func (b *Box) formerly() []string {
 	return nil
 }
 
-// serveSetup puts the documents and the page that help a person to connect a
-// device in front of and into the other pages.
+// serveSetup puts the documents that mail programs look for in front of the
+// pages, and the pages behind everything else.
 func (b *Box) serveSetup(mux *http.ServeMux) (http.Handler, error) {
 	ports := documents.Ports{IMAP: b.port("imap"), IMAPS: b.port("imaps"), POP3: b.port("pop3"), POP3S: b.port("pop3s"),
 		Submission: b.port("submission"), Submissions: b.port("submissions"), HTTP: b.port("http"), HTTPS: b.port("https")}
 	host := func() string { return b.hostname() + ".local" }
-	pages, err := (&web.Server{Host: host, Domain: b.domain, Household: b.household, Addresses: b.reachable,
-		Fingerprint: b.certs.Fingerprint, NameHeld: b.nameHeld, Ports: ports, Log: b.log}).Handler()
+	facts := page.Facts{Host: host, Domain: b.domain, Household: b.household, Addresses: b.reachable,
+		Fingerprint: b.certs.Fingerprint, NameHeld: b.nameHeld, Ports: ports}
+	pages, err := (&web.Server{Facts: facts, Store: b.store, Keeper: b.keeper, Names: b.names, ClockSet: b.clock.Set, Log: b.log}).Handler()
 	if err != nil {
-		return nil, fmt.Errorf("make the pages: %w", err)
+		return nil, err
 	}
-	for _, path := range []string{"/{$}", "/connect", "/connect/", "/static/"} {
-		mux.Handle(path, pages)
-	}
+	mux.Handle("/", pages)
 	docs := &documents.Server{Host: host, Domains: b.mailDomains, Household: b.household,
 		CADER: b.certs.CADER, CAPEM: b.certs.CAPEM, Ports: ports}
 	return docs.Handler(mux), nil

@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"posthorn/appliance/listen"
+	"posthorn/appliance/web"
 )
 
 // Limits of the HTTP ports together.
@@ -50,12 +50,10 @@ func (w *webServer) serveTLS(ctx context.Context, l net.Listener) error {
 	return serveHTTP(ctx, s, func() error { return s.ServeTLS(w.limiter.Wrap(l, false), "", "") })
 }
 
-// homeOnly lets loopback and private addresses through.
+// homeOnly lets addresses of local networks through.
 func homeOnly(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		addr := from.Addr().Unmap()
-		if err != nil || !addr.IsLoopback() && !addr.IsPrivate() && !addr.IsLinkLocalUnicast() {
+		if !web.AtHome(r) {
 			http.Error(w, "only for the home network", http.StatusForbidden)
 			return
 		}

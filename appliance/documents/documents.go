@@ -14,7 +14,8 @@
 //     address, has only plain HTTP.
 //   - Everything else in those trees is 404 and never a page: Thunderbird takes
 //     the first answer with status 200, whatever is in it, and a friendly page
-//     under /.well-known/ would hide the configuration.
+//     under /.well-known/ would hide the configuration. Of /mail/ that is what
+//     begins with config-; the rest is the web mail's.
 //   - Nothing here ever answers 401: a program would offer the mail password.
 //     The methods by which programs probe for calendars get 405.
 //   - Every name gets the same answer, whether there is such an account or
@@ -76,7 +77,7 @@ func (s *Server) Handler(next http.Handler) http.Handler {
 			get(s.certificate(s.CAPEM, ".pem"))(w, r)
 		case strings.HasPrefix(path, "/apple/"):
 			get(s.profile)(w, r)
-		case hasPrefixFold(path, "/.well-known/"), hasPrefixFold(path, "/mail/"), hasPrefixFold(path, "/autodiscover/"):
+		case hasPrefixFold(path, "/.well-known/"), hasPrefixFold(path, "/mail/config-"), hasPrefixFold(path, "/autodiscover/"):
 			http.NotFound(w, r)
 		default:
 			next.ServeHTTP(w, r)

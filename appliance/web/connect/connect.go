@@ -1,6 +1,10 @@
-package web
+// Package connect is the page that gets a person through setting up a device.
+// It has no secrets and answers without TLS, since a device that does not
+// trust the box yet has nothing else.
+package connect
 
 import (
+	"embed"
 	"net"
 	"net/http"
 	"net/url"
@@ -9,19 +13,36 @@ import (
 	"strings"
 
 	"rsc.io/qr"
+
+	"posthorn/appliance/web/page"
 )
+
+//go:embed templates
+var files embed.FS
 
 // maxName is the longest account name that is taken from an address bar.
 const maxName = 64
 
-// connect is the page that gets a person through setting up a device.
-type connect struct {
-	*Server
-	pages *pages
+// Connect serves the page.
+type Connect struct {
+	Site *page.Site
+	area *page.Area
+}
+
+// Routes registers the page.
+func (c *Connect) Routes() (err error) {
+	if c.area, err = c.Site.Area(files, "connect"); err != nil {
+		return err
+	}
+	c.Site.Navigate(page.Entry{Path: "/connect", Key: "frame.nav.connect", Icon: "connect", Order: 40, Open: true})
+	c.Site.Public("GET /connect", c.choose, page.Clear)
+	c.Site.Public("GET /connect/{device}", c.guide, page.Clear)
+	c.Site.Public("GET /connect/{device}/qr.png", c.code, page.Clear)
+	return nil
 }
 
 // device is one kind of device with the steps it needs. Texts are keys of the
-// catalogue: connect.ID.title, connect.ID.1 and so on.
+// catalogue: connect.device.ID.title, connect.device.ID.1 and so on.
 type device struct {
 	ID    string
 	Steps int
@@ -29,7 +50,7 @@ type device struct {
 	Links map[int]string
 	// Phone devices get a code to scan.
 	Phone bool
-	// Notes is how many remarks follow the steps: connect.ID.note1 ...
+	// Notes is how many remarks follow the steps: connect.device.ID.note1 ...
 	Notes int
 }
 
@@ -52,18 +73,18 @@ func devices() []device {
 
 // connectPage is what both templates are given.
 type connectPage struct {
-	Household, Host, Domain string
-	Name                    string // account's, as typed; may be empty
-	Address                 string // Name with the domain, or an example
-	NameHeld                string
-	Devices                 []device
-	Device                  device
-	Lines                   []guideLine
-	Notes                   []string // keys
-	Servers                 []serverLine
-	Addresses               []string
-	Fingerprint             []string // in two lines
-	Query                   string   // ?name=..., or empty
+	Host, Domain string
+	Name         string // account's, as typed; may be empty
+	Address      string // Name with the domain, or an example
+	NameHeld     string
+	Devices      []device
+	Device       device
+	Lines        []guideLine
+	Notes        []string // keys
+	Servers      []serverLine
+	Addresses    []string
+	Fingerprint  []string // in two lines
+	Query        string   // ?name=..., or empty
 }
 
 // guideLine is one step with what it offers.
@@ -78,23 +99,24 @@ type serverLine struct {
 	Port           int
 }
 
-func (c *connect) page(r *http.Request) connectPage {
+func (c *Connect) data(r *http.Request) connectPage {
 	name := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("name")))
 	name, _, _ = strings.Cut(name, "@")
 	if !accountName(name) {
 		name = ""
 	}
-	p := connectPage{Household: c.Household(), Host: c.Host(), Domain: c.Domain(), Name: name, NameHeld: c.NameHeld(),
-		Address: name + "@" + c.Domain(), Devices: devices(), Servers: c.servers()}
+	facts := &c.Site.Facts
+	p := connectPage{Host: facts.Host(), Domain: facts.Domain(), Name: name, NameHeld: facts.NameHeld(),
+		Address: name + "@" + facts.Domain(), Devices: devices(), Servers: c.servers()}
 	if name == "" {
-		p.Address = english().text("connect.yourname") + "@" + c.Domain()
+		p.Address = c.Site.Language(r).Text("connect.yourname") + "@" + facts.Domain()
 	} else {
 		p.Query = "?" + url.Values{"name": {name}}.Encode()
 	}
-	for _, ip := range c.Addresses() {
+	for _, ip := range facts.Addresses() {
 		p.Addresses = append(p.Addresses, ip.String())
 	}
-	if f := c.Fingerprint(); len(f) == 95 {
+	if f := facts.Fingerprint(); len(f) == 95 {
 		p.Fingerprint = []string{f[:47], f[48:]}
 	}
 	return p
@@ -105,21 +127,22 @@ func accountName(s string) bool {
 	return s != "" && len(s) <= maxName && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._+-") == ""
 }
 
-func (c *connect) servers() []serverLine {
+func (c *Connect) servers() []serverLine {
+	ports := c.Site.Facts.Ports
 	all := []serverLine{
-		{"connect.imap", "connect.tls", c.Ports.IMAPS}, {"connect.imap", "connect.starttls", c.Ports.IMAP},
-		{"connect.pop3", "connect.tls", c.Ports.POP3S}, {"connect.pop3", "connect.starttls", c.Ports.POP3},
-		{"connect.smtp", "connect.tls", c.Ports.Submissions}, {"connect.smtp", "connect.starttls", c.Ports.Submission},
+		{"connect.imap", "connect.tls", ports.IMAPS}, {"connect.imap", "connect.starttls", ports.IMAP},
+		{"connect.pop3", "connect.tls", ports.POP3S}, {"connect.pop3", "connect.starttls", ports.POP3},
+		{"connect.smtp", "connect.tls", ports.Submissions}, {"connect.smtp", "connect.starttls", ports.Submission},
 	}
 	return slices.DeleteFunc(all, func(l serverLine) bool { return l.Port == 0 })
 }
 
-func (c *connect) choose(w http.ResponseWriter, r *http.Request) {
-	c.pages.show(w, "connect.html", c.page(r))
+func (c *Connect) choose(w http.ResponseWriter, r *http.Request) {
+	c.area.Show(w, r, "connect.html", c.data(r))
 }
 
 // find returns the device a path names.
-func (c *connect) find(r *http.Request) (device, bool) {
+func (c *Connect) find(r *http.Request) (device, bool) {
 	all := devices()
 	i := slices.IndexFunc(all, func(d device) bool { return d.ID == r.PathValue("device") })
 	if i < 0 {
@@ -128,16 +151,16 @@ func (c *connect) find(r *http.Request) (device, bool) {
 	return all[i], true
 }
 
-func (c *connect) guide(w http.ResponseWriter, r *http.Request) {
+func (c *Connect) guide(w http.ResponseWriter, r *http.Request) {
 	d, ok := c.find(r)
 	if !ok {
-		http.NotFound(w, r)
+		c.area.Fail(w, r, page.ErrNoPage)
 		return
 	}
-	p := c.page(r)
+	p := c.data(r)
 	p.Device = d
 	for i := 1; i <= d.Steps; i++ {
-		line := guideLine{Text: "connect." + d.ID + "." + strconv.Itoa(i)}
+		line := guideLine{Text: "connect.device." + d.ID + "." + strconv.Itoa(i)}
 		switch {
 		case d.Links[i] == linkCertificate:
 			line.Href, line.Link = "/ca.crt", "connect.getcertificate"
@@ -149,27 +172,27 @@ func (c *connect) guide(w http.ResponseWriter, r *http.Request) {
 		p.Lines = append(p.Lines, line)
 	}
 	for i := 1; i <= d.Notes; i++ {
-		p.Notes = append(p.Notes, "connect."+d.ID+".note"+strconv.Itoa(i))
+		p.Notes = append(p.Notes, "connect.device."+d.ID+".note"+strconv.Itoa(i))
 	}
-	c.pages.show(w, "device.html", p)
+	c.area.Show(w, r, "device.html", p)
 }
 
 // code is a picture for a phone's camera that leads to this device's page.
-func (c *connect) code(w http.ResponseWriter, r *http.Request) {
+func (c *Connect) code(w http.ResponseWriter, r *http.Request) {
 	d, ok := c.find(r)
 	if !ok || !d.Phone {
-		http.NotFound(w, r)
+		c.area.Fail(w, r, page.ErrNoPage)
 		return
 	}
-	host := c.Host()
+	host := c.Site.Facts.Host()
 	// Before version 12, Android does not know names that end in .local.
-	if addrs := c.Addresses(); d.ID == "android" && len(addrs) > 0 {
+	if addrs := c.Site.Facts.Addresses(); d.ID == "android" && len(addrs) > 0 {
 		host = addrs[0].String()
 	}
-	if port := c.Ports.HTTP; port != 80 || strings.Contains(host, ":") {
+	if port := c.Site.Facts.Ports.HTTP; port != 80 || strings.Contains(host, ":") {
 		host = net.JoinHostPort(host, strconv.Itoa(port))
 	}
-	link := url.URL{Scheme: "http", Host: host, Path: "/connect/" + d.ID, RawQuery: strings.TrimPrefix(c.page(r).Query, "?")}
+	link := url.URL{Scheme: "http", Host: host, Path: "/connect/" + d.ID, RawQuery: strings.TrimPrefix(c.data(r).Query, "?")}
 	picture, err := qr.Encode(link.String(), qr.M)
 	if err != nil {
 		http.Error(w, "the code could not be made", http.StatusInternalServerError)
