@@ -25,6 +25,7 @@
 //	                                          PUT  /accounts/{name}/undo
 //	GET    /accounts/{name}/app-passwords     POST /accounts/{name}/app-passwords
 //	DELETE /accounts/{name}/app-passwords/{which}
+//	GET    /accounts/{name}/sent              POST /accounts/{name}/sent/withdraw
 //	GET    /aliases                           PUT  /aliases/{address}
 //	DELETE /aliases/{address}
 //	GET    /outbox                            mail that waits to leave
@@ -57,6 +58,7 @@ import (
 	"time"
 
 	"posthorn/appliance/login"
+	"posthorn/appliance/post"
 	"posthorn/appliance/relay"
 	"posthorn/appliance/update"
 	"posthorn/hw/softpanel"
@@ -93,6 +95,8 @@ type Box struct {
 	// RetryQueue tells the queue of a running box to look at what is due, even
 	// for destinations that could not be reached; nil when none runs.
 	RetryQueue func()
+	// Office withdraws what was sent; nil makes one for the store alone.
+	Office *post.Office
 	// Relay tests smarthosts; nil makes one that greets as mailbox.local.
 	Relay *relay.Relay
 	// Updater updates the card of the box; nil if there is nothing to update.

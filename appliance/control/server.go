@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"posthorn/appliance/login"
+	"posthorn/appliance/post"
 	"posthorn/appliance/update"
 	"posthorn/store"
 )
@@ -79,6 +80,7 @@ func (b *Box) Handler() http.Handler {
 	b.devices(route)
 	b.mailboxRoutes(route)
 	b.outboxRoutes(route)
+	b.sentRoutes(route)
 	b.sendingRoutes(route)
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
@@ -165,7 +167,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 func code(err error) int {
 	var password *login.PasswordError
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, post.ErrNotSent), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard):
 		return http.StatusNotFound
 	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner),
 		errors.Is(err, update.ErrBusy), errors.Is(err, update.ErrNothingToTry):

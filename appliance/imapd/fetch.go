@@ -119,9 +119,11 @@ func (s *session) load(sel *selected, p *plan, uids []uint32) (items []item, err
 	})
 	if err == nil && p.seen {
 		// A full disk must not keep anybody from reading.
-		if markErr := s.markSeen(sel, items); markErr != nil {
-			s.conn.log.Warn("imap cannot mark as seen", "error", markErr)
+		marked, markErr := s.markSeen(sel, items)
+		if markErr == nil {
+			return marked, nil
 		}
+		s.conn.log.Warn("imap cannot mark as seen", "error", markErr)
 	}
 	return items, err
 }
@@ -140,8 +142,10 @@ func (it *item) read(tx *store.Tx) error {
 	return nil
 }
 
-// markSeen sets \Seen on messages that are shown, RFC 9051 section 6.4.5.
-func (s *session) markSeen(sel *selected, items []item) error {
+// markSeen sets \Seen on messages that are shown, RFC 9051 section 6.4.5, before
+// they are. It leaves out those that are gone at that moment: who withdrew one
+// was told that nobody has seen it.
+func (s *session) markSeen(sel *selected, items []item) ([]item, error) {
 	var unseen []uint32
 	for _, it := range items {
 		if it.Flags&store.Seen == 0 {
@@ -149,21 +153,26 @@ func (s *session) markSeen(sel *selected, items []item) error {
 		}
 	}
 	if len(unseen) == 0 {
-		return nil
+		return items, nil
 	}
 	changed, err := s.setFlags(sel, unseen, func(e store.Entry) (store.Flags, []string) {
 		return e.Flags | store.Seen, e.Keywords
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range items {
-		at, ok := slices.BinarySearchFunc(changed, items[i].UID, func(e store.Entry, u uint32) int { return int(int64(e.UID) - int64(u)) })
-		if ok {
-			items[i].Entry, items[i].flags = changed[at], true
+	there := items[:0]
+	for _, it := range items {
+		at, ok := slices.BinarySearchFunc(changed, it.UID, func(e store.Entry, u uint32) int { return int(int64(e.UID) - int64(u)) })
+		switch {
+		case ok:
+			it.Entry, it.flags = changed[at], true
+		case it.Flags&store.Seen == 0:
+			continue // gone
 		}
+		there = append(there, it)
 	}
-	return nil
+	return there, nil
 }
 
 // writeItem writes one FETCH response. An error ends the command.

@@ -3,6 +3,7 @@ package imapd
 import (
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"posthorn/appliance/post"
@@ -14,34 +15,38 @@ import (
 const maxOutgoing = 20
 
 // outgoing is a COPY or MOVE into a mailbox whose messages are sent: Outbox, or
-// one below it whose name says when.
+// one below it whose name says when; or withdrawn, if its name says that.
 type outgoing struct {
 	s      *session
 	to     *store.Mailbox
 	move   bool
+	back   bool // withdraws
 	drafts map[uint32]*post.Draft
 }
 
-// sends tells whether messages put into a mailbox are to be sent.
-func (s *session) sends(mb *store.Mailbox) (sends bool, err error) {
+// sends tells whether messages put into a mailbox are to be sent, or rather
+// withdrawn.
+func (s *session) sends(mb *store.Mailbox) (sends, back bool, err error) {
 	if s.server.Office == nil {
-		return false, nil
+		return false, false, nil
 	}
 	err = s.server.Store.View(func(tx *store.Tx) error {
-		_, sends, err = post.Outbox(tx, mb)
+		var when string
+		when, sends, err = post.Outbox(tx, mb)
+		back = strings.EqualFold(when, post.WithdrawName)
 		return err
 	})
-	return sends, err
+	return sends, back, err
 }
 
 // outgoing returns what to do for messages that go to a mailbox to be sent;
 // nil if they are only kept there.
 func (s *session) outgoing(to *store.Mailbox, move bool) (*outgoing, error) {
-	sends, err := s.sends(to)
+	sends, back, err := s.sends(to)
 	if err != nil || !sends {
 		return nil, err
 	}
-	return &outgoing{s: s, to: to, move: move, drafts: make(map[uint32]*post.Draft)}, nil
+	return &outgoing{s: s, to: to, move: move, back: back, drafts: make(map[uint32]*post.Draft)}, nil
 }
 
 // newDraft begins a message that is to be sent.
@@ -52,9 +57,12 @@ func (s *session) newDraft() *post.Draft {
 // outgoingDraft is newDraft if the mailbox is one whose messages are sent, else
 // nil.
 func (s *session) outgoingDraft(mb *store.Mailbox) (*post.Draft, error) {
-	sends, err := s.sends(mb)
+	sends, back, err := s.sends(mb)
 	if err != nil || !sends {
 		return nil, err
+	}
+	if back {
+		return nil, refused("CANNOT", "to withdraw a message, move it here from the mailbox of sent mail")
 	}
 	return s.newDraft(), nil
 }
@@ -63,7 +71,10 @@ func (s *session) outgoingDraft(mb *store.Mailbox) (*post.Draft, error) {
 // wait already go on waiting.
 func (o *outgoing) prepare(from store.MailboxID, uids []uint32) error {
 	if len(uids) > maxOutgoing {
-		return refused("LIMIT", "at most %d messages can be sent at a time", maxOutgoing)
+		return refused("LIMIT", "at most %d messages can be sent or withdrawn at a time", maxOutgoing)
+	}
+	if o.back {
+		return o.withdraw(from, uids)
 	}
 	for _, u := range uids {
 		var blob store.Blob
@@ -110,7 +121,7 @@ func (o *outgoing) read(u uint32, blob store.Blob) error {
 
 // do moves or copies one message and has it sent.
 func (o *outgoing) do(tx *store.Tx, from store.MailboxID, u uint32, to store.MailboxID) (store.Entry, error) {
-	if _, err := tx.QueuedAt(from, u); err == nil {
+	if _, err := tx.QueuedAt(from, u); err == nil && !o.back {
 		if !o.move {
 			return store.Entry{}, refused("CANNOT", "that message waits to be sent already; move it to change the time")
 		}
@@ -125,7 +136,7 @@ func (o *outgoing) do(tx *store.Tx, from store.MailboxID, u uint32, to store.Mai
 		do = (*store.Tx).Move
 	}
 	e, err := do(tx, from, u, to)
-	if err != nil {
+	if err != nil || o.back {
 		return e, err
 	}
 	d := o.drafts[u]

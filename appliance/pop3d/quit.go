@@ -6,13 +6,14 @@ import (
 	"slices"
 	"time"
 
+	"posthorn/appliance/post"
 	"posthorn/store"
 )
 
 // Fetched is the keyword of messages that a POP3 client has taken whole. It
 // tells those who look later, such as a sender who wants a message back, that
 // the recipient has it.
-const Fetched = "$POP3Fetched"
+const Fetched = post.Fetched
 
 // maxUpdate is how many messages one transaction of QUIT changes.
 const maxUpdate = 500

@@ -38,7 +38,8 @@ func (x *session) cmdTop(_ context.Context, args []string) {
 // sent whole is fetched, also by TOP: fetchmail asks for 99999999 lines
 // when it leaves mail on the server.
 func (x *session) send(m *item, bodyLines int64) {
-	body, err := x.open(m)
+	// A body of n octets has less than n lines.
+	body, err := x.open(m, bodyLines == wholeMessage || bodyLines >= m.size)
 	if err != nil {
 		x.log.Warn("pop3 message cannot be read", "uid", m.uid, "error", err)
 		x.conn.fail("%s", failure(err))
@@ -75,9 +76,12 @@ func (x *session) send(m *item, bodyLines int64) {
 	}
 }
 
-// open opens the message's body, unless another program removed it.
-func (x *session) open(m *item) (*store.BlobReader, error) {
+// open opens the message's body, unless another program removed it. One that
+// its sender may withdraw is marked as fetched before the first octet goes out,
+// if it is to go out whole: the sender is not to be told that nobody has it.
+func (x *session) open(m *item, whole bool) (*store.BlobReader, error) {
 	var blob store.Blob
+	mark := false
 	err := x.server.Store.View(func(tx *store.Tx) error {
 		e, err := tx.Entry(x.drop.mailbox, m.uid)
 		if err != nil {
@@ -88,8 +92,18 @@ func (x *session) open(m *item) (*store.BlobReader, error) {
 			return err
 		}
 		blob = msg.Blob
-		return nil
+		mark, err = tx.IsSent(e.Message)
+		return err
 	})
+	if err == nil && whole && mark {
+		err = x.server.Store.Update(func(tx *store.Tx) error {
+			e, err := tx.Entry(x.drop.mailbox, m.uid)
+			if err != nil {
+				return err
+			}
+			return keyword(tx, x.drop.mailbox, e)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}

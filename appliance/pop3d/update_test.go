@@ -208,3 +208,30 @@ func TestRaceOfSessions(t *testing.T) {
 		t.Errorf("%d messages in the trash, want 10", len(trash))
 	}
 }
+
+// What its sender may withdraw is marked before it is sent, for the sender is
+// to be told the truth also while the session lasts.
+func TestSentByAHouseholderIsMarkedAtOnce(t *testing.T) {
+	for _, fetch := range []string{"RETR 1", "TOP 1 99999999"} {
+		b := newBox(t, "tcp", nil)
+		b.deliver(t, three...)
+		b.update(t, func(tx *store.Tx) error {
+			e, err := tx.Entry(b.inbox, 1)
+			if err != nil {
+				return err
+			}
+			return tx.PutSent(&store.Sent{Message: e.Message, Account: b.alice + 1, MessageID: "one@test"})
+		})
+		c := b.login(t)
+		c.do("TOP 1 0", "+OK")
+		c.body()
+		if e := b.entries(t, store.RoleInbox)[0]; slices.Contains(e.Keywords, Fetched) {
+			t.Error("the top alone counts as fetched")
+		}
+		c.do(fetch, "+OK")
+		if e := b.entries(t, store.RoleInbox)[0]; !slices.Contains(e.Keywords, Fetched) {
+			t.Errorf("%s: not marked while the session lasts", fetch)
+		}
+		c.body()
+	}
+}

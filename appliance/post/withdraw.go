@@ -57,23 +57,24 @@ func (w *Withdrawal) String() string {
 		{Withdrawn, "withdrawn from "}, {Seen, "already seen by "},
 		{Removed, "not in the mailboxes any more of "}, {Left, "has left the box already for "},
 	} {
-		var who []string
-		for _, f := range w.Fates {
-			if f.Fate != fate.fate {
-				continue
-			}
-			if f.Who == "" {
-				f.Who = "those elsewhere"
-			}
-			if !slices.Contains(who, f.Who) {
-				who = append(who, f.Who)
-			}
-		}
-		if len(who) > 0 {
+		if who := w.with(fate.fate); len(who) > 0 {
 			parts = append(parts, fate.text+strings.Join(who, ", "))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// with names those at whom the message met a fate.
+func (w *Withdrawal) with(fate Fate) (who []string) {
+	for _, f := range w.Fates {
+		if f.Who == "" {
+			f.Who = "those elsewhere"
+		}
+		if f.Fate == fate && !slices.Contains(who, f.Who) {
+			who = append(who, f.Who)
+		}
+	}
+	return who
 }
 
 // withdrawTries is how often a message is looked for anew because somebody

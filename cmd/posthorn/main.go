@@ -42,7 +42,7 @@ type env struct {
 }
 
 func commands() []command {
-	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, domainCommands, deviceCommands,
+	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, sentCommands, domainCommands, deviceCommands,
 		upkeepCommands, transferCommands, screenCommands, settingsCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 
