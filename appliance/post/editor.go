@@ -136,7 +136,7 @@ func (e *editor) nameOctet(out []byte, c byte) ([]byte, error) {
 
 // field decides about the field whose name was read.
 func (e *editor) field(name string) {
-	e.dropped, e.keep = false, nil
+	e.dropped, e.keep = e.draft && strings.HasPrefix(name, "x-posthorn-"), nil
 	switch name {
 	case "bcc", "resent-bcc", "return-path":
 		e.dropped = true
@@ -145,7 +145,7 @@ func (e *editor) field(name string) {
 		e.sendAt = append(e.sendAt, nil)
 		e.keep = &e.sendAt[len(e.sendAt)-1]
 	case "fcc", "x-mozilla-draft-info", "x-mozilla-status", "x-mozilla-status2", "x-mozilla-keys",
-		"x-identity-key", "x-account-key", "x-posthorn-about":
+		"x-identity-key", "x-account-key":
 		e.dropped = e.draft
 	case "date":
 		e.hasDate = true

@@ -3,9 +3,6 @@ package rules
 import (
 	"strings"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"posthorn/appliance/message"
 	"posthorn/store"
 )
@@ -185,10 +182,10 @@ func fileNames(p *message.Part, names *[]string) {
 	}
 }
 
-// fold makes text comparable: one form of composed letters, one case.
+// fold makes text comparable, the way a search compares it.
 func fold(text string) string {
 	if len(text) > maxCompared {
 		text = strings.ToValidUTF8(text[:maxCompared], "")
 	}
-	return cases.Fold().String(norm.NFKC.String(text))
+	return message.Fold(text)
 }

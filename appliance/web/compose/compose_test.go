@@ -37,6 +37,7 @@ func full() *Letter {
 		From:    Address{"Jürgen, genannt \"Jü\"", "juergen@mailbox.local"},
 		To:      []Address{{"Alice", "alice@mailbox.local"}, {"", "odd name@example.org"}},
 		Cc:      []Address{{"Bob (work)", "bob@example.org"}},
+		Rough:   map[string]string{"Cc": "Bob (work) <bob@example.org>, jürgen m"},
 		Bcc:     []Address{{"秘密", "secret@example.org"}},
 		Subject: "Grüße aus dem Süden: " + strings.Repeat("schöne Zeit ", 20) + "ende",
 		Text: "Hello,\n\n" + strings.Repeat("a paragraph longer than one line ", 10) + "ends.\n" +
@@ -131,6 +132,7 @@ func TestInjection(t *testing.T) {
 		"in reply":   func(l *Letter, evil string) { l.InReplyTo = evil },
 		"references": func(l *Letter, evil string) { l.References[0] = evil },
 		"about":      func(l *Letter, evil string) { l.About = evil },
+		"rough":      func(l *Letter, evil string) { l.Rough["Cc"] = evil },
 	} {
 		for _, end := range []string{"\r\n", "\n", "\r", "\x00", "\u0085", "\xff"} {
 			l := full()

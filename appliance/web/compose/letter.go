@@ -37,6 +37,7 @@ const (
 	MaxName       = 200 // octets of a person's name
 	MaxSubject    = 900 // octets; a field's line has at most 998 (RFC 5322 section 2.1.1)
 	MaxText       = 512 << 10
+	MaxRough      = 8 << 10 // octets typed into To, Cc or Bcc
 	MaxFiles      = 50
 	MaxFileName   = 150 // octets; the ending is kept
 )
@@ -74,8 +75,11 @@ type Address struct {
 type Letter struct {
 	From        Address
 	To, Cc, Bcc []Address
-	Subject     string
-	Text        string // lines end in \n; a paragraph is one line
+	// Rough is what was typed for To, Cc and Bcc as far as it is not made of
+	// addresses yet: a draft keeps it, by the name of the field.
+	Rough   map[string]string
+	Subject string
+	Text    string // lines end in \n; a paragraph is one line
 
 	// MessageID is without angle brackets; it stays the same from the first
 	// draft to the message that is sent.
@@ -125,6 +129,11 @@ func (l *Letter) Check() error {
 		return &Problem{"large", fmt.Sprint(MaxText >> 10)}
 	case len(l.Files) > MaxFiles:
 		return &Problem{"files", fmt.Sprint(MaxFiles)}
+	}
+	for _, text := range l.Rough {
+		if !clean(text) || len(text) > MaxRough {
+			return &Problem{"control", cut(text, 40)}
+		}
 	}
 	for _, text := range append([]string{l.Subject, l.MessageID, l.InReplyTo, l.About}, l.References...) {
 		if !clean(text) {

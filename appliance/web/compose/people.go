@@ -119,7 +119,7 @@ func (a Address) header() string {
 
 // maxWord is how many octets of text go into one encoded word, which has at
 // most 75 (RFC 2047 section 2).
-const maxWord = 42
+const maxWord = 36
 
 // encodeWords writes text as encoded words (RFC 2047) with blanks between them,
 // where a line can be folded.

@@ -48,6 +48,13 @@ func (s *Source) Read() (*Letter, error) {
 	}
 	for _, f := range fields {
 		switch {
+		case len(f.Name) > len(roughField) && strings.EqualFold(f.Name[:len(roughField)], roughField) && !strings.EqualFold(f.Name, aboutField):
+			if text := message.DecodeHeader(f.Value()); clean(text) && len(l.Rough) < 3 {
+				if l.Rough == nil {
+					l.Rough = make(map[string]string)
+				}
+				l.Rough[f.Name[len(roughField):]] = text
+			}
 		case strings.EqualFold(f.Name, aboutField):
 			if about := f.Value(); clean(about) {
 				l.About = about

@@ -14,6 +14,7 @@ import (
 // Fields of drafts. The post office takes them out of what is sent.
 const (
 	aboutField  = "X-Posthorn-About" // Letter.About
+	roughField  = "X-Posthorn-"      // and To, Cc or Bcc: Letter.Rough
 	sendAtField = "X-Send-At"        // Letter.SendAt
 )
 
@@ -141,6 +142,9 @@ func (l *Letter) header(b *strings.Builder) {
 		name string
 		all  []Address
 	}{{"To", l.To}, {"Cc", l.Cc}, {"Bcc", l.Bcc}} {
+		if rough := l.Rough[list.name]; rough != "" {
+			field(b, roughField+list.name, encodeWords(rough))
+		}
 		if len(list.all) == 0 {
 			continue
 		}
