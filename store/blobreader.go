@@ -50,7 +50,11 @@ func (r *BlobReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	// One chunk at most, for the caller's buffer may be small or large.
-	p = p[:min(int64(len(p)), chunkSize-r.at%chunkSize)]
+	if head := int64(len(r.blob.Head)); r.at < head {
+		p = p[:min(int64(len(p)), head-r.at)]
+	} else {
+		p = p[:min(int64(len(p)), chunkSize-(r.at-head)%chunkSize)]
+	}
 	n, err := r.ReadAt(p, r.at)
 	r.at += int64(n)
 	if n > 0 && errors.Is(err, io.EOF) {
@@ -83,7 +87,13 @@ func (r *BlobReader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, errors.New("negative offset")
 	}
 	n := 0
-	for n < len(p) && off < r.blob.Size {
+	if head := int64(len(r.blob.Head)); off < head {
+		n = copy(p, r.blob.Head[off:])
+		off = 0
+	} else {
+		off -= head
+	}
+	for n < len(p) && off < r.stored() {
 		if err := r.load(off / chunkSize); err != nil {
 			return n, err
 		}
@@ -96,11 +106,14 @@ func (r *BlobReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// stored is how many octets are in chunks.
+func (r *BlobReader) stored() int64 { return r.blob.Size - int64(len(r.blob.Head)) }
+
 func (r *BlobReader) load(number int64) error {
 	if r.n == number {
 		return nil
 	}
-	want := int(min(chunkSize, r.blob.Size-number*chunkSize))
+	want := int(min(chunkSize, r.stored()-number*chunkSize))
 	if r.chunk == nil {
 		r.chunk = make([]byte, 0, want)
 	}

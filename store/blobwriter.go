@@ -22,7 +22,8 @@ type BlobWriter struct {
 	held    int      // octets in tail
 	flushed uint32   // chunks on disk
 	size    int64
-	skip    int // chunks for which compression is not tried
+	head    []byte // stands before the body
+	skip    int    // chunks for which compression is not tried
 	done    bool
 	err     error
 }
@@ -30,8 +31,22 @@ type BlobWriter struct {
 // NewBlob returns a writer for a new body.
 func (s *Store) NewBlob() *BlobWriter { return &BlobWriter{s: s} }
 
-// Size is the number of octets written so far.
-func (w *BlobWriter) Size() int64 { return w.size }
+// MaxHead is how many octets [BlobWriter.SetHead] takes.
+const MaxHead = 16 << 10
+
+// SetHead puts octets before the body that are known only at its end, such as
+// the fields that tell what a check of the whole message has found. They are
+// kept in the message's record. It returns ErrTooLarge for more than MaxHead.
+func (w *BlobWriter) SetHead(head []byte) error {
+	if len(head) > MaxHead {
+		return fmt.Errorf("%d octets before a body, %d are taken: %w", len(head), MaxHead, ErrTooLarge)
+	}
+	w.head = head
+	return nil
+}
+
+// Size is the number of octets of the message so far, its head among them.
+func (w *BlobWriter) Size() int64 { return w.size + int64(len(w.head)) }
 
 var errBlobDone = errors.New("body is already stored or given up")
 

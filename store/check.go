@@ -345,13 +345,14 @@ func (c *checker) message(id MessageID) error {
 }
 
 func (c *checker) body(m *Message) error {
-	chunks := (m.Size + chunkSize - 1) / chunkSize
+	size := m.Size - int64(len(m.Blob.Head))
+	chunks := (size + chunkSize - 1) / chunkSize
 	for n := range chunks {
 		v, err := c.tx.get(keyIn(keyChunk, uint64(m.Blob.ID), uint32(n)))
 		if err == nil {
 			c.buf, err = c.tx.s.codec.unpack(v, c.buf[:0])
 		}
-		if err == nil && int64(len(c.buf)) != min(chunkSize, m.Size-n*chunkSize) {
+		if err == nil && int64(len(c.buf)) != min(chunkSize, size-n*chunkSize) {
 			err = fmt.Errorf("length differs: %w", ErrCorrupt)
 		}
 		if err != nil {
@@ -370,8 +371,9 @@ func (c *checker) body(m *Message) error {
 func (c *checker) leftovers() error {
 	owned := newTally()
 	err := c.tx.scan([]byte{keyMessage}, nil, func(_, v []byte) (bool, error) {
-		id, _ := binary.Uvarint(v)
-		owned.add(id)
+		if m, ok := decodeMessage(v); ok {
+			owned.add(uint64(m.Blob.ID))
+		}
 		return true, nil
 	})
 	if err != nil {

@@ -32,6 +32,8 @@ func (tx *Tx) PutMessage(w *BlobWriter, received time.Time, meta []byte) (Messag
 		return 0, err
 	}
 	id := MessageID(n)
+	blob.Head = string(w.head)
+	blob.Size += int64(len(w.head))
 	tx.fresh[id] = &freshMessage{Message: Message{ID: id, Blob: blob, Size: blob.Size, Received: received, Meta: meta}}
 	return id, nil
 }
@@ -42,8 +44,13 @@ func (f *freshMessage) write(tx *Tx, id MessageID) error {
 			return err
 		}
 	}
-	b := binary.AppendUvarint(nil, uint64(f.Blob.ID))
-	b = binary.AppendUvarint(b, uint64(f.Blob.Size))
+	var b []byte
+	if f.Blob.Head != "" {
+		b = binary.AppendUvarint([]byte{0}, uint64(len(f.Blob.Head))) // 0 is no blob's ID
+		b = append(b, f.Blob.Head...)
+	}
+	b = binary.AppendUvarint(b, uint64(f.Blob.ID))
+	b = binary.AppendUvarint(b, uint64(f.Blob.Size-int64(len(f.Blob.Head))))
 	b = appendTime(b, f.Received)
 	return tx.set(key(keyMessage, uint64(id)), append(b, f.Meta...))
 }
@@ -58,17 +65,26 @@ func (tx *Tx) Message(id MessageID) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("message %d: %w", id, err)
 	}
+	m, ok := decodeMessage(v)
+	if !ok {
+		return nil, fmt.Errorf("message %d: %w", id, ErrCorrupt)
+	}
+	m.ID = id
+	return m, nil
+}
+
+func decodeMessage(v []byte) (*Message, bool) {
 	d := decoder{b: v}
-	m := &Message{ID: id}
-	m.Blob.ID = BlobID(d.uvarint())
-	m.Blob.Size = int64(d.uvarint())
+	m := new(Message)
+	if m.Blob.ID = BlobID(d.uvarint()); m.Blob.ID == 0 {
+		m.Blob.Head = d.text()
+		m.Blob.ID = BlobID(d.uvarint())
+	}
+	m.Blob.Size = int64(d.uvarint()) + int64(len(m.Blob.Head))
 	m.Size = m.Blob.Size
 	m.Received = d.time()
 	m.Meta = d.b
-	if d.bad {
-		return nil, fmt.Errorf("message %d: %w", id, ErrCorrupt)
-	}
-	return m, nil
+	return m, !d.bad
 }
 
 // refs is how many entries refer to the message. A message in one mailbox,

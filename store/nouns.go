@@ -144,7 +144,8 @@ type BlobID uint64
 // Blob is what is needed to open a stored body.
 type Blob struct {
 	ID   BlobID
-	Size int64 // octets
+	Size int64  // octets, with those of Head
+	Head string // stands before what is stored under the ID
 }
 
 // Message is a message as it was stored. It never changes.
