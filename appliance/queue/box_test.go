@@ -30,6 +30,36 @@ type elsewhere struct {
 	data  func() error          // decides about messages
 	mails []taken
 	conns int
+	hides string // an extension that it does not show
+}
+
+// shy is the listener of a server that may hide an extension.
+type shy struct {
+	net.Listener
+	e *elsewhere
+}
+
+func (l shy) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return shyConn{c, l.e}, err
+}
+
+type shyConn struct {
+	net.Conn
+	e *elsewhere
+}
+
+func (c shyConn) Write(p []byte) (int, error) {
+	c.e.mu.Lock()
+	hides := c.e.hides
+	c.e.mu.Unlock()
+	if hides != "" {
+		if _, err := c.Conn.Write(bytes.ReplaceAll(p, []byte("250-"+hides+"\r\n"), nil)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 // taken is a message the server took.
@@ -53,7 +83,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 		return &visit{e: e}, nil
 	}))
 	s.Domain = "mx.elsewhere.example"
-	go s.Serve(l)
+	go s.Serve(shy{l, e})
 	t.Cleanup(func() { s.Close() })
 	return e
 }

@@ -97,6 +97,7 @@ func advice(answer string) string {
 		{"5.2.3", "The message is too large. Send it without its attachments, or in parts."},
 		{"5.3.4", "The message is too large. Send it without its attachments, or in parts."},
 		{"5.4.6", "The message goes round in circles. Show this to the owner of your mail box."},
+		{"5.6.3", "The other system takes messages in plain letters only, and this one can't be changed for it. Send it without its signature, or what it says in a file."},
 		{"5.6.", "The other system does not understand this kind of message. Send it as plain text, to an address in plain letters."},
 		{"5.7.30", "The message may travel encrypted only, and the other system does not offer that."},
 		{"5.7.", "The other system does not want this message. What it said below may tell why; the person can perhaps allow your address."},

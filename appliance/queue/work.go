@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -165,29 +164,23 @@ func (q *Queue) hand(ctx context.Context, conn *relay.Conn, j *job) ([]relay.Res
 		return nil, err
 	}
 	defer blob.Close()
-	skip, err := returnPath(blob)
+	l, err := write(j, blob, conn.Offers("8BITMIME"))
 	if err != nil {
 		return nil, err
 	}
-	size := j.info.Size - skip
 	signature := ""
 	if j.key != nil {
-		if signature, err = j.key.Sign(io.NewSectionReader(blob, skip, size)); err != nil {
+		if signature, err = l.sign(j.key); err != nil {
 			return nil, err
 		}
 	}
+	text := l.open()
+	defer text.Close()
 	rec := j.record
-	m := &relay.Message{From: rec.From, Recipients: j.to, Size: size + int64(len(signature)), Body: rec.Body, UTF8: needsUTF8(j),
-		Secure: rec.Secure, Return: rec.Return, Envid: rec.Envid,
-		Text:  io.MultiReader(strings.NewReader(signature), io.NewSectionReader(blob, skip, size)),
-		Final: func(accepted []string) error { return q.mark(rec.ID, accepted) }}
-	if m.Body != "BINARYMIME" {
-		m.Body = ""
-		if j.info.EightBitBody || j.info.EightBitHeader {
-			m.Body = "8BITMIME"
-		}
-	}
-	return conn.Send(ctx, m)
+	return conn.Send(ctx, &relay.Message{From: rec.From, Recipients: j.to, Size: l.size + int64(len(signature)), Body: l.body,
+		UTF8: needsUTF8(j), Secure: rec.Secure, Return: rec.Return, Envid: rec.Envid,
+		Text:  io.MultiReader(strings.NewReader(signature), text),
+		Final: func(accepted []string) error { return q.mark(rec.ID, accepted) }})
 }
 
 // needsUTF8 tells whether the message travels by SMTPUTF8 only (RFC 6531).
@@ -197,24 +190,6 @@ func needsUTF8(j *job) bool {
 	}
 	return beyond(j.record.From) || j.record.UTF8 && j.info.EightBitHeader ||
 		slices.ContainsFunc(j.to, func(to relay.Recipient) bool { return beyond(to.Address) })
-}
-
-// maxReturnPath is the longest Return-Path field looked for.
-const maxReturnPath = 1024
-
-// returnPath returns how long the Return-Path field is that a stored message
-// begins with; it stays here (RFC 5321 section 4.4).
-func returnPath(r io.ReaderAt) (int64, error) {
-	buf := make([]byte, maxReturnPath)
-	n, err := r.ReadAt(buf, 0)
-	if err != nil && err != io.EOF {
-		return 0, err
-	}
-	buf = buf[:n]
-	if !bytes.HasPrefix(buf, []byte("Return-Path:")) {
-		return 0, nil
-	}
-	return int64(bytes.IndexByte(buf, '\n') + 1), nil
 }
 
 // mark writes down that a message is about to be handed over. It fails when

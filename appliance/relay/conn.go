@@ -159,7 +159,7 @@ func (c *Conn) greet(tryTLS bool) (again bool, err error) {
 	if again, err := c.startTLS(tryTLS); err != nil {
 		return again, err
 	}
-	if c.needs.secure && !c.offers("REQUIRETLS") {
+	if c.needs.secure && !c.Offers("REQUIRETLS") {
 		return false, c.demanded("5.7.30", "the server does not promise to pass it on encrypted (no REQUIRETLS)")
 	}
 	if s != nil && s.User != "" {
@@ -178,7 +178,7 @@ func (c *Conn) demanded(status, text string) *Failure {
 // startTLS turns TLS on where it is offered or needed (RFC 3207).
 func (c *Conn) startTLS(tryTLS bool) (again bool, err error) {
 	s := c.route.Smarthost
-	offered := c.offers("STARTTLS")
+	offered := c.Offers("STARTTLS")
 	switch {
 	case c.tls != nil, !c.needs.tls && (!offered || !tryTLS || s != nil):
 		return false, nil
@@ -290,7 +290,8 @@ func (c *Conn) maxSize() int64 {
 	return n
 }
 
-func (c *Conn) offers(keyword string) bool {
+// Offers tells whether the server has an extension, by its EHLO keyword.
+func (c *Conn) Offers(keyword string) bool {
 	_, ok := c.ext[keyword]
 	return ok
 }

@@ -73,7 +73,7 @@ func (c *Conn) Send(ctx context.Context, m *Message) ([]Result, error) {
 		switch {
 		case results[i].Failure != nil:
 		case r.code == 250:
-			results[i] = Result{Answer: fmt.Sprintf("%d %s %s", r.code, r.status, r.text()), Informs: c.offers("DSN")}
+			results[i] = Result{Answer: fmt.Sprintf("%d %s %s", r.code, r.status, r.text()), Informs: c.Offers("DSN")}
 		default:
 			results[i].Failure = c.failure(r)
 		}
@@ -92,11 +92,11 @@ func (c *Conn) fits(m *Message) error {
 	switch most := c.maxSize(); {
 	case most > 0 && m.Size > most:
 		return refuse("5.3.4", fmt.Sprintf("the message has %d octets, the server takes %d at most", m.Size, most))
-	case m.UTF8 && !c.offers("SMTPUTF8"):
+	case m.UTF8 && !c.Offers("SMTPUTF8"):
 		return refuse("5.6.7", "the server does not take addresses and headers beyond ASCII (SMTPUTF8)")
 	case m.Body == "BINARYMIME":
 		return refuse("5.6.1", "the message is binary (BINARYMIME) and can't travel as text")
-	case m.Body == "8BITMIME" && !c.offers("8BITMIME"):
+	case m.Body == "8BITMIME" && !c.Offers("8BITMIME"):
 		return refuse("5.6.3", "the server takes text in ASCII only (no 8BITMIME)")
 	case m.Secure && !c.needs.secure:
 		return c.demanded("5.7.30", "this connection was not opened for it")
@@ -109,7 +109,7 @@ func (c *Conn) envelope(m *Message) (results []Result, accepted []string, err er
 	c.limit(CommandTime)
 	results = make([]Result, len(m.Recipients))
 	batch := 1
-	if c.offers("PIPELINING") {
+	if c.Offers("PIPELINING") {
 		batch = maxPipeline
 	}
 	mail := c.mailLine(m)
@@ -168,7 +168,7 @@ func (c *Conn) envelope(m *Message) (results []Result, accepted []string, err er
 
 func (c *Conn) mailLine(m *Message) string {
 	line := "MAIL FROM:<" + quotePath(m.From) + ">"
-	if c.offers("SIZE") {
+	if c.Offers("SIZE") {
 		line += fmt.Sprintf(" SIZE=%d", m.Size)
 	}
 	if m.Body == "8BITMIME" {
@@ -180,7 +180,7 @@ func (c *Conn) mailLine(m *Message) string {
 	if m.Secure {
 		line += " REQUIRETLS"
 	}
-	if c.offers("DSN") {
+	if c.Offers("DSN") {
 		if m.Return != "" {
 			line += " RET=" + m.Return
 		}
@@ -193,7 +193,7 @@ func (c *Conn) mailLine(m *Message) string {
 
 func (c *Conn) rcptLine(to Recipient) string {
 	line := "RCPT TO:<" + quotePath(to.Address) + ">"
-	if c.offers("DSN") {
+	if c.Offers("DSN") {
 		if len(to.Notify) > 0 {
 			line += " NOTIFY=" + strings.Join(to.Notify, ",")
 		}
