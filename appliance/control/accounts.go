@@ -33,34 +33,63 @@ func (b *Box) Accounts() ([]Account, error) {
 	return list, err
 }
 
+// ErrSetUp says that the box has an owner already, who lets others in.
+var ErrSetUp = errors.New("the box has been set up already")
+
 // AddAccount makes an account. The first one is the owner's. Errors:
 // [store.ErrExists], [store.ErrInvalidName], [*login.PasswordError].
 func (b *Box) AddAccount(n NewAccount) error {
+	_, err := b.addAccount(n, func(*store.Tx) error { return nil })
+	return err
+}
+
+// AddOwner makes the first account of a box and returns it. Errors: those of
+// AddAccount, and [ErrSetUp] if there is an account.
+func (b *Box) AddOwner(n NewAccount) (*store.Account, error) {
+	return b.addAccount(n, func(tx *store.Tx) error {
+		all, err := tx.Accounts()
+		if err == nil && len(all) > 0 {
+			err = ErrSetUp
+		}
+		return err
+	})
+}
+
+// addAccount makes an account in the update in which may agrees to it.
+func (b *Box) addAccount(n NewAccount, may func(*store.Tx) error) (*store.Account, error) {
 	if n.Quota < 0 {
-		return fmt.Errorf("%w: a quota can't be negative", ErrUsage)
+		return nil, fmt.Errorf("%w: a quota can't be negative", ErrUsage)
 	}
 	name := strings.ToLower(n.Name)
 	if err := store.CheckAccountName(name); err != nil {
-		return err
+		return nil, err
+	}
+	// Whoever is not let in costs no hash; asked again below, as it counts.
+	if err := b.Store.View(may); err != nil {
+		return nil, err
 	}
 	hash, err := login.HashPassword(n.Password)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var owner bool
+	var a *store.Account
 	err = b.Store.Update(func(tx *store.Tx) error {
+		if err := may(tx); err != nil {
+			return err
+		}
 		all, err := tx.Accounts()
 		if err != nil {
 			return err
 		}
-		owner = len(all) == 0
-		return tx.CreateAccount(&store.Account{Name: name, DisplayName: n.DisplayName, Password: hash,
-			Quota: n.Quota, Owner: owner, Created: time.Now().UTC().Truncate(time.Second)})
+		a = &store.Account{Name: name, DisplayName: n.DisplayName, Password: hash, Quota: n.Quota, Owner: len(all) == 0,
+			TimeZone: n.TimeZone, Language: n.Language, Created: time.Now().UTC().Truncate(time.Second)}
+		return tx.CreateAccount(a)
 	})
-	if err == nil {
-		b.log().Info("account added", "account", name, "owner", owner)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	b.log().Info("account added", "account", name, "owner", a.Owner)
+	return a, nil
 }
 
 // SetPassword gives an account a new password; app passwords stay.

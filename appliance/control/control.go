@@ -133,6 +133,8 @@ type NewAccount struct {
 	DisplayName string `json:"display_name,omitempty"`
 	Password    string `json:"password"`
 	Quota       int64  `json:"quota,omitempty"`
+	TimeZone    string `json:"time_zone,omitempty"` // IANA name; empty = the household's
+	Language    string `json:"language,omitempty"`  // BCP 47 tag; empty = the household's
 }
 
 // AppPassword is what is told of a device's password.

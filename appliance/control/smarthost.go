@@ -108,20 +108,27 @@ func (b *Box) TestSmarthosts(ctx context.Context) ([]SmarthostTest, error) {
 		return nil, err
 	}
 	list := []SmarthostTest{}
-	for i := range all {
-		ctx, cancel := context.WithTimeout(ctx, testTime)
-		t := SmarthostTest{Server: all[i].Address()}
-		r := b.Relay
-		if r == nil {
-			r = &relay.Relay{Hostname: func() string { return "mailbox.local" }, Store: b.Store}
-		}
-		if t.Works, err = r.Probe(ctx, relay.Route{Smarthost: &all[i]}); err != nil {
-			t.Fails = err.Error()
-		}
-		cancel()
-		list = append(list, t)
+	for _, s := range all {
+		list = append(list, b.TestSmarthost(ctx, s))
 	}
 	return list, nil
+}
+
+// TestSmarthost connects to a smarthost, which need not be one of the box's, as
+// a delivery would, without sending anything.
+func (b *Box) TestSmarthost(ctx context.Context, s relay.Smarthost) SmarthostTest {
+	ctx, cancel := context.WithTimeout(ctx, testTime)
+	defer cancel()
+	r := b.Relay
+	if r == nil {
+		r = &relay.Relay{Hostname: func() string { return "mailbox.local" }}
+	}
+	t := SmarthostTest{Server: s.Address()}
+	var err error
+	if t.Works, err = r.Probe(ctx, relay.Route{Smarthost: &s}); err != nil {
+		t.Fails = err.Error()
+	}
+	return t
 }
 
 // Sending tells how mail leaves the box.
