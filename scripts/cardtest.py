@@ -22,18 +22,31 @@ FAT1 = 4 << 20  # where p1 starts
 
 
 class Box:
-    """A card in a board that is switched on."""
+    """A card in a board that is switched on.
+
+    A probe, a program, runs inside once the box has started; what else is
+    named goes to scripts/qemu-boot. The time counts from QEMU's start.
+    """
 
     running = None
 
-    def __init__(self, image, work):
+    def __init__(self, image, work, probe=None, **environment):
         self.image, self.serial, self.pidfile = image, work / "serial", work / "pid"
         self.pidfile.unlink(missing_ok=True)
         self.serial.unlink(missing_ok=True)
-        self.began = time.monotonic()
-        env = dict(os.environ, SERIAL=str(self.serial), PIDFILE=str(self.pidfile))
+        env = dict(os.environ, SERIAL=str(self.serial), PIDFILE=str(self.pidfile), **environment)
+        if probe:
+            (work / "probe").write_text(probe)
+            env["PROBE"] = str(work / "probe")
         Box.running = self
         self.process = subprocess.Popen([HERE / "qemu-boot", image, str(OFFSET)], env=env)
+        while not self.number() and self.process.poll() is None:
+            time.sleep(0.01)
+        self.began = time.monotonic()
+
+    def number(self):
+        """The number of QEMU's process, another one after a restart."""
+        return self.pidfile.read_text() if self.pidfile.exists() else ""
 
     def wait(self):
         """Waits for SMTP to greet and the page to say that all is well."""
@@ -50,6 +63,16 @@ class Box:
             except (OSError, smtplib.SMTPException):
                 time.sleep(0.3)
         raise Failure("the box does not come up")
+
+    def says(self, pattern, seconds=START):
+        """Waits for the console to show a line; returns the match and the time it took."""
+        while time.monotonic() - self.began < seconds:
+            if self.process.poll() is not None:
+                raise Failure("QEMU ended")
+            if self.serial.exists() and (m := re.search(pattern, self.serial.read_text(errors="replace"))):
+                return m, time.monotonic() - self.began
+            time.sleep(0.02)
+        raise Failure(f"the console does not show {pattern!r}")
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{80 + OFFSET}{path}", timeout=30) as r:
