@@ -29,19 +29,21 @@ func TestChoices(t *testing.T) {
 	b := newBox(t)
 	before := values(t, b)
 	for name, c := range map[string]struct{ good, bad []string }{
-		"household":         {[]string{"", "The Lees", "Keluarga Wibowo"}, []string{" x", "a\nb", string(make([]byte, 300))}},
-		"language":          {[]string{"en", "id"}, []string{"", "xx"}},
-		"timezone":          {[]string{"Asia/Jakarta", "UTC"}, []string{"", "Local", "Nowhere/Here"}},
-		"undo":              {[]string{"1m0s", "0s", "10m0s"}, []string{"", "-1s", "11m", "soon"}},
-		"rescue-days":       {[]string{"0", "365"}, []string{"-1", "366", "x", ""}},
-		"catch-all":         {[]string{"alice", ""}, []string{"nobody"}},
-		"open-to-internet":  {[]string{"yes", "no"}, []string{"", "true"}},
-		"screen-sender":     {[]string{"yes", "no"}, []string{"on"}},
-		"screen-subject":    {[]string{"yes", "no"}, []string{"on"}},
-		"screen-blank":      {[]string{"0", "1440"}, []string{"-5", "1441"}},
-		"screen-night-from": {[]string{"0", "23"}, []string{"24", "-1"}},
-		"screen-night-to":   {[]string{"0", "23"}, []string{"24", "-1"}},
-		"led-errors-only":   {[]string{"yes", "no"}, []string{"maybe"}},
+		"household":            {[]string{"", "The Lees", "Keluarga Wibowo"}, []string{" x", "a\nb", string(make([]byte, 300))}},
+		"language":             {[]string{"en", "id"}, []string{"", "xx"}},
+		"timezone":             {[]string{"Asia/Jakarta", "UTC"}, []string{"", "Local", "Nowhere/Here"}},
+		"undo":                 {[]string{"1m0s", "0s", "10m0s"}, []string{"", "-1s", "11m", "soon"}},
+		"rescue-days":          {[]string{"0", "365"}, []string{"-1", "366", "x", ""}},
+		"catch-all":            {[]string{"alice", ""}, []string{"nobody"}},
+		"open-to-internet":     {[]string{"yes", "no"}, []string{"", "true"}},
+		"screen-sender":        {[]string{"yes", "no"}, []string{"on"}},
+		"screen-subject":       {[]string{"yes", "no"}, []string{"on"}},
+		"screen-blank":         {[]string{"0", "1440"}, []string{"-5", "1441"}},
+		"screen-night-from":    {[]string{"0", "23"}, []string{"24", "-1"}},
+		"screen-night-to":      {[]string{"0", "23"}, []string{"24", "-1"}},
+		"led-errors-only":      {[]string{"yes", "no"}, []string{"maybe"}},
+		"page-without-tls":     {[]string{"yes", "no"}, []string{"", "1"}},
+		"page-from-everywhere": {[]string{"yes", "no"}, []string{"open"}},
 	} {
 		delete(before, name)
 		for _, v := range c.good {
