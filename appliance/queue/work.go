@@ -223,8 +223,37 @@ func (q *Queue) dequeue(tx *store.Tx, m *store.Queued) error {
 			return err
 		}
 	}
+	if sent != 0 {
+		if err := markSent(tx, m); err != nil {
+			return err
+		}
+	}
 	if err := tx.Dequeue(m.ID, sent); err != nil {
 		return fmt.Errorf("take message %s out of the queue: %w", m.Name, err)
 	}
 	return nil
+}
+
+// Keywords of messages in a sender's mailbox for sent mail: what became of
+// them.
+const (
+	KeywordDelivered = "$Delivered"    // every recipient's system, or mailbox here, has it
+	KeywordFailed    = "$NotDelivered" // some do not; a notice says who and why
+)
+
+// markSent notes on the entry that goes to the mailbox for sent mail what
+// became of the message.
+func markSent(tx *store.Tx, m *store.Queued) error {
+	keyword := KeywordDelivered
+	if slices.ContainsFunc(m.Recipients, func(r store.QueuedRecipient) bool { return r.State == store.QueuedFailed }) {
+		keyword = KeywordFailed
+	}
+	e, err := tx.Entry(m.Mailbox, m.UID)
+	if err == nil {
+		_, err = tx.SetFlags(m.Mailbox, m.UID, e.Flags, append(e.Keywords, keyword))
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTooLarge) {
+		return nil // it is gone, or has no room for one more keyword
+	}
+	return err
 }
