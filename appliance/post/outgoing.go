@@ -63,6 +63,18 @@ func (d *directory) undo(account store.AccountID) (time.Duration, error) {
 	return min(max(undo, 0), store.MaxUndo), nil
 }
 
+// Undo is how long an account's mail can be called back: 0 to store.MaxUndo.
+func (o *Office) Undo(account store.AccountID) (undo time.Duration, err error) {
+	err = o.Store.View(func(tx *store.Tx) error {
+		d, err := o.directory(tx)
+		if err == nil {
+			undo, err = d.undo(account)
+		}
+		return err
+	})
+	return undo, err
+}
+
 // IsLocal reports whether mail for domain stays on this box.
 func (o *Office) IsLocal(tx *store.Tx, domain string) (bool, error) {
 	d, err := o.directory(tx)

@@ -21,12 +21,12 @@ func (s *Source) Reply(all bool, own func(address string) bool, lead string) (*L
 	e := &s.Info.Envelope
 	l := &Letter{Subject: prefixed("Re: ", e.Subject)}
 	s.thread(l)
-	author := addresses(e.ReplyTo)
+	author := Addresses(e.ReplyTo)
 	if len(author) == 0 {
-		author = addresses(e.From)
+		author = Addresses(e.From)
 	}
 	if len(author) > 0 && !slices.ContainsFunc(author, func(a Address) bool { return !own(a.Address) }) {
-		author = addresses(e.To) // one's own mail is gone on with
+		author = Addresses(e.To) // one's own mail is gone on with
 	}
 	known := func(list ...[]Address) func(Address) bool {
 		return func(a Address) bool {
@@ -42,7 +42,7 @@ func (s *Source) Reply(all bool, own func(address string) bool, lead string) (*L
 	}
 	l.To = author
 	if all {
-		for _, a := range append(addresses(e.To), addresses(e.Cc)...) {
+		for _, a := range append(Addresses(e.To), Addresses(e.Cc)...) {
 			if !known(l.To, l.Cc)(a) && len(l.To)+len(l.Cc) < MaxRecipients {
 				l.Cc = append(l.Cc, a)
 			}

@@ -26,12 +26,12 @@ type ReadAtCloser interface {
 // read as text. The errors are those of opening and reading the message.
 func (s *Source) Read() (*Letter, error) {
 	e := &s.Info.Envelope
-	l := &Letter{To: addresses(e.To), Cc: addresses(e.Cc), Bcc: addresses(e.Bcc), Subject: cut(e.Subject, MaxSubject),
+	l := &Letter{To: Addresses(e.To), Cc: Addresses(e.Cc), Bcc: Addresses(e.Bcc), Subject: cut(e.Subject, MaxSubject),
 		Date: e.Date, References: goodIDs(s.Info.References)}
 	if goodID(e.MessageID) {
 		l.MessageID = e.MessageID
 	}
-	if from := addresses(e.From); len(from) > 0 {
+	if from := Addresses(e.From); len(from) > 0 {
 		l.From = from[0]
 	}
 	if ids := goodIDs(e.InReplyTo); len(ids) > 0 {
@@ -178,8 +178,8 @@ type readCloser struct {
 	io.Closer
 }
 
-// addresses are those of a field that mail can be sent to.
-func addresses(list []message.Address) (all []Address) {
+// Addresses are those of a field that mail can be sent to.
+func Addresses(list []message.Address) (all []Address) {
 	for _, a := range list {
 		if a.Host == "" || a.Host == message.MissingHost || a.Mailbox == message.MissingMailbox {
 			continue

@@ -44,6 +44,12 @@ func (f formats) date(at time.Time) string {
 	return f.day(at) + ", " + f.clock(at)
 }
 
+// Date is "22 November 2026, 15:04" in a language and time zone: for texts that
+// are no template.
+func (s *Site) Date(c *words.Catalogue, zone *time.Location, at time.Time) string {
+	return formats{c, zone}.date(at)
+}
+
 // clock is "15:04".
 func (f formats) clock(at time.Time) string { return at.In(f.zone).Format("15:04") }
 
