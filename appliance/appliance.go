@@ -45,6 +45,7 @@ import (
 
 	"posthorn/appliance/certs"
 	"posthorn/appliance/control"
+	"posthorn/appliance/diary"
 	"posthorn/appliance/discovery"
 	"posthorn/appliance/events"
 	"posthorn/appliance/imapd"
@@ -114,11 +115,13 @@ type Box struct {
 	health  health
 	metrics *metrics
 	panel   *panel.Runner
+	diary   *diary.Diary
 
 	responder *discovery.Responder
 	announced atomic.Pointer[string] // the host name last won; "" for none
 	renamed   chan struct{}          // the responder's state changed
 	moved     chan struct{}          // names or addresses may have changed
+	orders    chan error             // of the owner: restart, stop
 	glass     func() softpanel.Glass // of a display made of software; nil without
 }
 
@@ -132,7 +135,7 @@ func New(c Config) (_ *Box, err error) {
 	if c.Hostname == "" {
 		c.Hostname = DefaultHostname
 	}
-	b := &Box{config: c, log: c.Log, started: time.Now(), renamed: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	b := &Box{config: c, log: c.Log, started: time.Now(), renamed: make(chan struct{}, 1), moved: make(chan struct{}, 1), orders: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			b.Close()
@@ -145,6 +148,9 @@ func New(c Config) (_ *Box, err error) {
 		return nil, err
 	}
 	b.clock = openClock(c.Data, c.Log)
+	if err := control.SwapStore(c.Data, c.Log); err != nil {
+		return nil, err
+	}
 	b.hub = events.NewHub()
 	b.metrics = newMetrics(b)
 	b.store, err = openStore(store.Options{Dir: control.StoreDir(c.Data), Memory: BoardMemory(c.Memory),
@@ -195,8 +201,10 @@ func (b *Box) wire() error {
 	b.queue = &queue.Queue{Store: b.store, Office: b.office, Hub: b.hub, ClockSet: b.clock.Set, Log: b.log,
 		Relay: &relay.Relay{Hostname: b.office.Name, Store: b.store, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}
-	b.control = &control.Box{Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe,
-		Lines: b.config.Lines.Last, Screen: b.Screen, RetryQueue: b.queue.Retry, Office: b.office, Relay: b.queue.Relay,
+	b.diary = &diary.Diary{Store: b.store, Counters: b.counters, ClockSet: b.clock.Set, Log: b.log}
+	b.control = &control.Box{Data: b.config.Data, Certs: b.certs, Restart: b.restart, SwitchOff: b.switchOff,
+		Store: b.store, Keeper: b.keeper, Log: b.log, Describe: b.describe, Lines: b.config.Lines.Last, Screen: b.Screen,
+		RetryQueue: b.queue.Retry, Office: b.office, Relay: b.queue.Relay,
 		Updater: &update.Updater{Root: "/", Data: b.config.Data, Report: func(version string, percent int) { b.panel.Update(version, percent) }}}
 	smtp := &smtpd.Server{Office: b.office, Keeper: b.keeper, TLS: tls(), Log: b.log}
 	imap := &imapd.Server{Store: b.store, Hub: b.hub, Keeper: b.keeper, Office: b.office, TLS: tls(), Version: b.config.Version, Log: b.log}
@@ -269,29 +277,6 @@ func (b *Box) Close() error {
 		errs = append(errs, b.clock.save())
 	}
 	return errors.Join(errs...)
-}
-
-// describe adds what a running box knows to a status.
-func (b *Box) describe(st *control.Status) {
-	st.Version, st.Running, st.Since = b.config.Version, true, b.started.UTC().Truncate(time.Second)
-	st.Hostname, st.ClockSet, st.Authority = b.config.Hostname, b.clock.Set(), b.certs.Fingerprint()
-	for _, s := range b.services {
-		st.Services = append(st.Services, control.Service{Name: s.name, Address: s.Addr().String(),
-			Open: int(s.open.Load()), Total: s.total.Load()})
-	}
-	if !st.ClockSet {
-		st.Problems = append(st.Problems, "the clock is not set: dates of new mail may be wrong until the network tells the time")
-	}
-	b.describeNetwork(st)
-	if f, err := b.queue.Facts(); err == nil {
-		st.Waiting, st.Failing = f.Waiting, f.Failing
-		if f.Reason != "" {
-			st.Problems = append(st.Problems, "mail can't leave: "+f.Reason+"; posthorn outbox list shows what waits")
-		}
-	}
-	if err := b.health.last(); err != nil {
-		st.Problems = append(st.Problems, err.Error())
-	}
 }
 
 // pages is everything the HTTP ports serve. Each further page or document is

@@ -243,9 +243,9 @@ func (b *Box) describeNetwork(st *control.Status) {
 		if c := s.Conflict; c != nil && c.Name == held {
 			by = "the device at " + c.Holder.String() + " holds"
 		}
-		st.Problems = append(st.Problems, fmt.Sprintf("%s the name %s.local; this box is %s", by, held, a.Name))
+		st.Trouble("name", fmt.Sprintf("%s the name %s.local; this box is %s", by, held, a.Name), held+".local", a.Name)
 	}
 	if s.Trouble != "" {
-		st.Problems = append(st.Problems, "the box is not announced: "+s.Trouble)
+		st.Trouble("announcement", "the box is not announced: "+s.Trouble, s.Trouble)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"posthorn/appliance/control"
 )
 
 // Limits of what Lines keeps: at most half a megabyte.
@@ -19,6 +21,8 @@ const (
 // memory: a card is not for logs. It is an io.Writer that takes one line per
 // call, as slog's handlers give it.
 type Lines struct {
+	incidents incidents
+
 	mu    sync.Mutex
 	lines []string
 	next  int // where the oldest is, once there are maxLines
@@ -49,6 +53,14 @@ func (l *Lines) Last() []string {
 	return slices.Concat(l.lines[l.next:], l.lines[:l.next])
 }
 
+// Incidents returns the last things that went wrong, newest first.
+func (l *Lines) Incidents() []control.Incident {
+	if l == nil {
+		return nil
+	}
+	return l.incidents.last()
+}
+
 // NewLog returns a log that writes to w and, unless nil, to lines; in JSON or
 // as text.
 func NewLog(w io.Writer, asJSON bool, level slog.Level, lines *Lines) *slog.Logger {
@@ -56,8 +68,12 @@ func NewLog(w io.Writer, asJSON bool, level slog.Level, lines *Lines) *slog.Logg
 		w = io.MultiWriter(w, lines)
 	}
 	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, options)
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if lines != nil {
+		h = &noting{Handler: h, to: &lines.incidents}
+	}
+	return slog.New(h)
 }

@@ -37,8 +37,9 @@ type stage struct {
 	done   sync.WaitGroup
 }
 
-// Run serves until ctx ends, or a vital part fails, which is its error. Then
-// it stops everything and closes the box.
+// Run serves until ctx ends, or a vital part fails, which is its error, or the
+// owner asks for a restart, which is [ErrRestart]. Then it stops everything and
+// closes the box.
 func (b *Box) Run(ctx context.Context) error {
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -48,7 +49,11 @@ func (b *Box) Run(ctx context.Context) error {
 		s.start(context.WithoutCancel(ctx), fail)
 	}
 	b.log.Info("running", "version", b.config.Version, "data", b.config.Data, "clock_set", b.clock.Set())
-	<-running.Done()
+	var order error
+	select {
+	case <-running.Done():
+	case order = <-b.orders:
+	}
 
 	b.log.Info("stopping")
 	b.panel.Say(panel.Stopping)
@@ -60,7 +65,11 @@ func (b *Box) Run(ctx context.Context) error {
 	}
 	err := b.closeWithin(max(time.Until(deadline), time.Second))
 	stopScreen()
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil || order == errOff:
+	case order != nil:
+		return errors.Join(order, err)
+	default:
 		return errors.Join(context.Cause(running), err)
 	}
 	if err == nil {
@@ -72,7 +81,7 @@ func (b *Box) Run(ctx context.Context) error {
 // stages are the parts in the order in which they start.
 func (b *Box) stages() []*stage {
 	upkeep := &stage{name: "upkeep"}
-	for _, p := range []part{{"certificates", b.certs.Run}, {"names", b.keepNames}, {"clock", b.clock.run}, {"expiry", b.keepExpiry}} {
+	for _, p := range []part{{"certificates", b.certs.Run}, {"names", b.keepNames}, {"clock", b.clock.run}, {"expiry", b.keepExpiry}, {"diary", b.diary.Run}} {
 		upkeep.parts = append(upkeep.parts, b.retried(p))
 	}
 	if !b.mute() {

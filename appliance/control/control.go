@@ -42,6 +42,11 @@
 //	POST   /update/trial                      restart into what was installed
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
+//	POST   /restore, a backup                 read and verify it beside the store
+//	DELETE /restore                           POST /restore/put, in its place
+//	POST   /restore/former                    DELETE /restore/former
+//	GET    /certificate                       PUT, DELETE: the owner's own
+//	POST   /restart                           POST /off
 //	POST   /accounts/{name}/mailboxes         make sure a mailbox exists
 //	POST   /accounts/{name}/import            multipart: one batch of messages
 //	GET    /accounts/{name}/export?mailbox=M  multipart: messages
@@ -57,6 +62,8 @@ import (
 	"sync"
 	"time"
 
+	"posthorn/appliance/certs"
+	"posthorn/appliance/diary"
 	"posthorn/appliance/login"
 	"posthorn/appliance/post"
 	"posthorn/appliance/relay"
@@ -102,6 +109,16 @@ type Box struct {
 	// Updater updates the card of the box; nil if there is nothing to update.
 	Updater *update.Updater
 
+	// Data is the data directory of a running box; "" when none runs.
+	Data string
+	// Certs are the certificates of a running box; nil when none runs.
+	Certs *certs.Authority
+	// Restart has a running box stop and start anew, and SwitchOff has it stop
+	// for good and shut the board down, both after the answer to this request
+	// had time to leave; nil when none runs.
+	Restart, SwitchOff func()
+
+	swap      swap
 	importing sync.Mutex // one batch at a time; guards what follows
 	index     index
 	idle      *time.Timer
@@ -178,8 +195,40 @@ type Status struct {
 	Failing   int        `json:"failing"` // of them: tried in vain for more than an hour
 	Disk      Disk       `json:"disk"`
 	Backup    time.Time  `json:"last_backup,omitzero"` // when the last one was made
-	// Problems are sentences about what the owner should look at.
-	Problems []string `json:"problems"`
+	// Problems are sentences about what the owner should look at; Troubles are
+	// the same ones with what a page in another language needs.
+	Problems []string  `json:"problems"`
+	Troubles []Trouble `json:"troubles"`
+
+	// What follows only a running box tells.
+
+	Incidents   []Incident  `json:"incidents,omitempty"`   // the last ones, newest first
+	Temperature int         `json:"temperature,omitempty"` // of the processor in °C; 0 = not known
+	Certificate Certificate `json:"certificate,omitzero"`
+	Days        []diary.Day `json:"days,omitempty"` // the last 30, oldest first
+	FullIn      int         `json:"full_in"`        // days until the disk is full at this pace; -1 = not in sight
+}
+
+// Trouble is one thing the owner should look at.
+type Trouble struct {
+	ID   string   `json:"id"` // one word, the same for the same kind
+	Args []string `json:"args,omitempty"`
+	Text string   `json:"text"` // in English
+}
+
+// Trouble adds one.
+func (st *Status) Trouble(id, text string, args ...string) {
+	st.Troubles = append(st.Troubles, Trouble{id, args, text})
+	st.Problems = append(st.Problems, text)
+}
+
+// Incident is something that went wrong and was logged.
+type Incident struct {
+	At    time.Time `json:"at"`    // the last time
+	Count int       `json:"count"` // how often, one after another
+	ID    string    `json:"id"`    // one word for the kind; "other" for what has none
+	Args  []string  `json:"args,omitempty"`
+	Text  string    `json:"text"` // as logged
 }
 
 // Announced is how a running box is found on the home network; absent if it

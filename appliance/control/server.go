@@ -87,6 +87,9 @@ func (b *Box) Handler() http.Handler {
 	b.timeZoneRoutes(route)
 	b.updateRoutes(route)
 	b.choiceRoutes(route)
+	b.swapRoutes(route)
+	b.certificateRoutes(route)
+	b.powerRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)
@@ -169,7 +172,7 @@ func code(err error) int {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, post.ErrNotSent), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard):
 		return http.StatusNotFound
-	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner),
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner), errors.Is(err, ErrBackupBusy),
 		errors.Is(err, update.ErrBusy), errors.Is(err, update.ErrNothingToTry):
 		return http.StatusConflict
 	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password), update.Refused(err):

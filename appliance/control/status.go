@@ -3,13 +3,14 @@ package control
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"posthorn/store"
 )
 
 // Status tells how the box fares.
 func (b *Box) Status() (*Status, error) {
-	st := &Status{Domains: []string{}, Problems: []string{}}
+	st := &Status{Domains: []string{}, Problems: []string{}, Troubles: []Trouble{}, FullIn: -1}
 	err := b.Store.View(func(tx *store.Tx) error {
 		set, err := tx.Settings()
 		if err != nil {
@@ -32,7 +33,8 @@ func (b *Box) Status() (*Status, error) {
 			st.Messages += u.Messages
 			st.Bytes += u.Bytes
 			if a.Quota > 0 && u.Bytes >= a.Quota-a.Quota/20 {
-				st.Problems = append(st.Problems, fmt.Sprintf("%s has filled %d%% of the quota; mail is refused when it is full", a.Name, u.Bytes*100/a.Quota))
+				percent := strconv.FormatInt(u.Bytes*100/a.Quota, 10)
+				st.Trouble("quota", fmt.Sprintf("%s has filled %s%% of the quota; mail is refused when it is full", a.Name, percent), a.Name, percent)
 			}
 		}
 		return nil
@@ -43,16 +45,17 @@ func (b *Box) Status() (*Status, error) {
 	h := b.Store.Health()
 	st.Disk = Disk{Free: h.Free, Total: h.Total, Reserve: h.Reserve, Used: h.Used, Full: h.Full}
 	if h.Full {
-		st.Problems = append(st.Problems, "the disk is full: new mail is refused until mail is deleted or the card is replaced by a bigger one")
+		st.Trouble("full", "the disk is full: new mail is refused until mail is deleted or the card is replaced by a bigger one")
 	}
 	if h.Corrupt > 0 {
-		st.Problems = append(st.Problems, fmt.Sprintf("%d damaged records were met since the start; run posthorn check, and take a backup now: the card may be failing", h.Corrupt))
+		st.Trouble("damaged", fmt.Sprintf("%d damaged records were met since the start; run posthorn check, and take a backup now: the card may be failing", h.Corrupt),
+			strconv.FormatInt(int64(h.Corrupt), 10))
 	}
 	if h.Err != nil {
-		st.Problems = append(st.Problems, fmt.Sprintf("the last write failed: %v", h.Err))
+		st.Trouble("write", fmt.Sprintf("the last write failed: %v", h.Err), h.Err.Error())
 	}
 	if st.Accounts == 0 {
-		st.Problems = append(st.Problems, "there is no account yet; make one with posthorn account add NAME")
+		st.Trouble("nobody", "there is no account yet; make one with posthorn account add NAME")
 	}
 	if b.Describe != nil {
 		b.Describe(st)

@@ -15,14 +15,20 @@ import (
 // what is not there is left out.
 func readSystem(f *Face, sys, proc string) {
 	f.Links = readLinks(sys)
-	// In thousandths of a degree, Documentation/driver-api/thermal/sysfs-api.rst
-	f.Temperature = readNumber(filepath.Join(sys, "class/thermal/thermal_zone0/temp")) / 1000
+	f.Temperature = Temperature(sys)
 	if b, err := os.ReadFile(filepath.Join(proc, "uptime")); err == nil {
 		first, _, _ := strings.Cut(string(b), ".")
 		if s, err := strconv.ParseInt(first, 10, 64); err == nil {
 			f.Uptime = time.Duration(s) * time.Second
 		}
 	}
+}
+
+// Temperature is that of the processor in °C, 0 if it is not known; sys is where
+// sysfs is mounted. The file has it in thousandths
+// (Documentation/driver-api/thermal/sysfs-api.rst).
+func Temperature(sys string) int {
+	return readNumber(filepath.Join(sys, "class/thermal/thermal_zone0/temp")) / 1000
 }
 
 // readNumber reads a file that holds one; 0 if it does not.

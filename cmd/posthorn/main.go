@@ -43,7 +43,7 @@ type env struct {
 
 func commands() []command {
 	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, sentCommands, domainCommands, deviceCommands,
-		upkeepCommands, transferCommands, screenCommands, settingsCommands, updateCommands, clockCommands, []command{versionCommand})
+		upkeepCommands, transferCommands, screenCommands, settingsCommands, certificateCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 
 func main() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -70,12 +71,16 @@ func serve(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	appliance.TuneMemory(appliance.BoardMemory(config.Memory))
-	box, err := appliance.New(config)
-	if err != nil {
-		return err
+	for {
+		box, err := appliance.New(config)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(e.stdout, box.Welcome(os.Args[0]))
+		if err := box.Run(ctx); !errors.Is(err, appliance.ErrRestart) {
+			return err
+		}
 	}
-	fmt.Fprint(e.stdout, box.Welcome(os.Args[0]))
-	return box.Run(ctx)
 }
 
 // readConfig reads board facts from a file and refuses names it does not know.

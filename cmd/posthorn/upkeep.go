@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,13 +23,25 @@ Say how the box fares.`, status},
 Show the last lines of a running box's log.`, showLog},
 	{"check", `[--json]
 Read the whole store and verify it.`, check},
-	{"backup", `FILE|- [--since VERSION]
+	{"backup", `FILE|- [--since VERSION] [--passphrase-file FILE]
 Write everything the store holds to a file, or to standard output.
 
 The last line names a version; --since VERSION later writes only what changed.
-It works while the box runs.`, backup},
-	{"restore", `FILE|-...
-Fill a new store from a backup, and its later increments in order.`, restore},
+It works while the box runs. With a passphrase the file is encrypted, in the
+format of age.`, backup},
+	{"restore", `FILE|-... [--passphrase-file FILE] [--replace]
+Fill a new store from a backup, and its later increments in order.
+
+With --replace a running box reads the backup and then restarts with it in the
+place of all it has. What it had is kept; restore undo puts it back.`, restore},
+	{"restore undo", `
+Put back what the running box had before the last restore --replace.`, undoRestore},
+	{"restore forget", `
+Remove what the running box had before the last restore --replace.`, forgetRestore},
+	{"restart", `
+Have the running box stop and start anew.`, restart},
+	{"off", `
+Have the running box stop, so that it may be unplugged.`, off},
 }
 
 func status(ctx context.Context, e *env, args []string) error {
@@ -66,6 +79,12 @@ func (e *env) printStatus(st control.Status) {
 		fmt.Fprintln(w, "backup\tnone yet; posthorn backup FILE makes one")
 	} else {
 		fmt.Fprintf(w, "backup\tlast made %s\n", st.Backup.Local().Format("2006-01-02 15:04"))
+	}
+	if st.FullIn >= 0 {
+		fmt.Fprintf(w, "\tfull in about %d days, as it fills now\n", st.FullIn)
+	}
+	if st.Temperature != 0 {
+		fmt.Fprintf(w, "temperature\t%d °C\n", st.Temperature)
 	}
 	for _, s := range st.Services {
 		fmt.Fprintf(w, "%s\t%s, %d connections now, %d since the start\n", s.Name, s.Address, s.Open, s.Total)
@@ -126,18 +145,62 @@ func check(ctx context.Context, e *env, args []string) error {
 func backup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags()
 	since := fs.Uint64("since", 0, "`VERSION` up to which an earlier backup went")
+	secret := passphraseFlag(fs)
 	return e.withBox(fs, args, 1, 1, false, func(c *control.Client, args []string) error {
+		passphrase, err := secret.read()
+		if err != nil {
+			return err
+		}
 		out, finish, err := e.create(args[0])
 		if err != nil {
 			return err
 		}
-		reached, err := c.Backup(ctx, out, *since)
+		reached, err := writeBackup(ctx, c, out, *since, passphrase)
 		if err := finish(err); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(e.stderr, "backup is complete; the next one can go on with --since %d\n", reached)
 		return err
 	})
+}
+
+// writeBackup writes a backup, encrypted if there is a passphrase.
+func writeBackup(ctx context.Context, c *control.Client, out io.Writer, since uint64, passphrase string) (reached uint64, err error) {
+	if passphrase == "" {
+		return c.Backup(ctx, out, since)
+	}
+	sealed, err := control.Seal(out, passphrase)
+	if err != nil {
+		return 0, err
+	}
+	if reached, err = c.Backup(ctx, sealed, since); err != nil {
+		return 0, err
+	}
+	return reached, sealed.Close()
+}
+
+// passphrase is the flag for a file that holds one. It is no flag itself, for
+// others see command lines.
+type passphrase struct{ file *string }
+
+func passphraseFlag(fs *flag.FlagSet) passphrase {
+	return passphrase{fs.String("passphrase-file", "", "`FILE` whose first line is the passphrase of the backup")}
+}
+
+// read returns the passphrase, "" if there is none.
+func (p passphrase) read() (string, error) {
+	if *p.file == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(*p.file)
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", fmt.Errorf("%s holds no passphrase on its first line", *p.file)
+	}
+	return line, nil
 }
 
 // create makes a file that gets its name when finish is called without an
@@ -167,30 +230,94 @@ const maxIncrements = 1000
 func restore(ctx context.Context, e *env, args []string) error {
 	fs := e.flags()
 	data := fs.String("data", appliance.DefaultData, "`DIR` to fill; it must hold no mail yet")
+	replace := fs.Bool("replace", false, "have the box that runs there put the backup in the place of all it has")
+	secret := passphraseFlag(fs)
 	files, err := e.parse(fs, args, 1, maxIncrements)
 	if err != nil {
 		return err
 	}
+	passphrase, err := secret.read()
+	if err != nil {
+		return err
+	}
+	if *replace {
+		return e.replace(ctx, *data, files, passphrase)
+	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	for _, name := range files {
-		if err := e.restoreOne(ctx, *data, name, log); err != nil {
+		err := e.readBackup(name, passphrase, func(r io.Reader) error { return control.Restore(ctx, *data, r, log) })
+		if err != nil {
 			return err
 		}
 	}
 	return e.say("restored into %s", *data)
 }
 
-func (e *env) restoreOne(ctx context.Context, data, name string, log *slog.Logger) error {
-	if name == "-" {
-		return control.Restore(ctx, data, e.stdin, log)
+// readBackup gives a backup, decrypted, to take.
+func (e *env) readBackup(name, passphrase string, take func(io.Reader) error) error {
+	in := e.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
 	}
-	f, err := os.Open(name)
+	r, err := control.Unseal(in, passphrase)
+	if err == nil {
+		err = take(r)
+	}
+	if err != nil && name != "-" {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}
+
+// replace has a running box take a backup in.
+func (e *env) replace(ctx context.Context, data string, files []string, passphrase string) error {
+	if len(files) > 1 {
+		return usagef("--replace takes one complete backup")
+	}
+	c, err := control.Open(data, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := control.Restore(ctx, data, f, log); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	defer c.Close()
+	return e.readBackup(files[0], passphrase, func(r io.Reader) error {
+		in, err := c.ReadBackup(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := c.PutBackup(ctx); err != nil {
+			return err
+		}
+		return e.say("the box restarts with %d messages of %s; posthorn restore undo takes that back", in.Messages, strings.Join(in.People, ", "))
+	})
+}
+
+// order is a command that tells a running box one thing.
+func (e *env) order(ctx context.Context, args []string, do func(*control.Client, context.Context) error, done string) error {
+	return e.withBox(e.flags(), args, 0, 0, false, func(c *control.Client, _ []string) error {
+		if err := do(c, ctx); err != nil {
+			return err
+		}
+		return e.say("%s", done)
+	})
+}
+
+func undoRestore(ctx context.Context, e *env, args []string) error {
+	return e.order(ctx, args, (*control.Client).PutFormer, "the box restarts with what it had before the restore")
+}
+
+func forgetRestore(ctx context.Context, e *env, args []string) error {
+	return e.order(ctx, args, (*control.Client).DropFormer, "what the box had before the restore is removed")
+}
+
+func restart(ctx context.Context, e *env, args []string) error {
+	return e.order(ctx, args, (*control.Client).Reboot, "the box restarts")
+}
+
+func off(ctx context.Context, e *env, args []string) error {
+	return e.order(ctx, args, (*control.Client).Off, "the box stops; it may be unplugged when its screen or light says so, or after ten seconds")
 }

@@ -1,0 +1,33 @@
+package control
+
+import (
+	"context"
+	"io"
+)
+
+// Backup writes everything the store holds to w, encrypted with passphrase
+// unless that is "", and remembers that it did. It is complete only when the
+// error is nil. Errors: [ErrPassphraseShort] before anything is written,
+// [ErrBackupBusy].
+func (b *Box) Backup(ctx context.Context, w io.Writer, passphrase string) error {
+	if !b.swap.busy.TryLock() {
+		return ErrBackupBusy
+	}
+	defer b.swap.busy.Unlock()
+	if passphrase != "" {
+		sealed, err := Seal(w, passphrase)
+		if err != nil {
+			return err
+		}
+		if _, err := b.Store.Backup(ctx, sealed, 0); err != nil {
+			return err
+		}
+		if err := sealed.Close(); err != nil {
+			return err
+		}
+	} else if _, err := b.Store.Backup(ctx, w, 0); err != nil {
+		return err
+	}
+	b.noteBackup()
+	return nil
+}

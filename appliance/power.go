@@ -1,0 +1,35 @@
+package appliance
+
+import (
+	"errors"
+
+	"posthorn/appliance/update"
+)
+
+// ErrRestart is the error of a Run that ended because the owner asked for a
+// restart: make another Box from the same Config.
+var ErrRestart = errors.New("the box restarts")
+
+// errOff ends a Run as its context would.
+var errOff = errors.New("the box was told to stop")
+
+// restart has Run end with ErrRestart.
+func (b *Box) restart() { b.order(ErrRestart) }
+
+// switchOff shuts the board down. A computer that is more than a mail box goes
+// on: only the program ends.
+func (b *Box) switchOff() {
+	if _, err := update.System("/"); errors.Is(err, update.ErrNoCard) {
+		b.order(errOff)
+		return
+	}
+	b.powerOff()
+}
+
+// order tells Run to end; the first one counts.
+func (b *Box) order(what error) {
+	select {
+	case b.orders <- what:
+	default:
+	}
+}
