@@ -57,6 +57,7 @@ import (
 	"posthorn/appliance/queue"
 	"posthorn/appliance/relay"
 	"posthorn/appliance/smtpd"
+	"posthorn/appliance/web/setup"
 	"posthorn/appliance/update"
 	"posthorn/hw/detect"
 	"posthorn/hw/softpanel"
@@ -112,6 +113,7 @@ type Box struct {
 	office  *post.Office
 	queue   *queue.Queue
 	control *control.Box
+	code    *setup.Code // that the first set-up asks for
 	health  health
 	metrics *metrics
 	panel   *panel.Runner
@@ -169,6 +171,7 @@ func New(c Config) (_ *Box, err error) {
 		b.log.Warn("the certificate authority is not in backups", "error", err)
 	}
 	b.responder = b.newResponder()
+	b.code = &setup.Code{Changed: b.tellCode}
 	if err := b.wire(); err != nil {
 		return nil, err
 	}

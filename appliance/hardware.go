@@ -142,6 +142,10 @@ func (i *informant) tell(f *panel.Face) {
 	if p := i.config.Ports.HTTP; p != 80 {
 		f.Setup.URL += fmt.Sprintf(":%d", p)
 	}
+	if f.Setup.Needed {
+		f.Setup.Code = i.code.Show()
+		f.Setup.URL += "/#" + f.Setup.Code // the page reads it; browsers send it to nobody
+	}
 	if time.Since(i.read) >= queueAge {
 		if q, err := i.queue.Facts(); err == nil { // else what was known stays
 			i.waiting = panel.Queue{Waiting: q.Waiting, Failing: q.Failing, Reason: q.Reason}
@@ -175,8 +179,13 @@ func (b *Box) Screen() softpanel.Glass {
 	return b.panel.Glass()
 }
 
-// serveScreen serves what the display shows as a picture.
+// serveScreen serves what the display shows as a picture. Before the set-up
+// that is a code which only who stands before the box shall know.
 func (b *Box) serveScreen(w http.ResponseWriter, _ *http.Request) {
+	if b.empty() {
+		http.Error(w, "the screen shows the code for the set-up: look at the box itself", http.StatusForbidden)
+		return
+	}
 	var png bytes.Buffer
 	if err := b.Screen().PNG(&png); err != nil {
 		http.Error(w, "no picture of the screen", http.StatusInternalServerError)

@@ -86,6 +86,10 @@ func TestScreenFollowsMail(t *testing.T) {
 
 func TestScreenAsPicture(t *testing.T) {
 	b := runBox(t, "") // no display: what one would show
+	if code, _ := b.get("/screen.png"); code != 403 {
+		t.Errorf("before the set-up, /screen.png answered %d", code)
+	}
+	b.addAccounts("alice")
 	code, body := b.get("/screen.png")
 	if code != 200 {
 		t.Fatalf("/screen.png answered %d", code)

@@ -30,9 +30,17 @@ func (b *Box) Welcome(command string) string {
 		if b.config.Data != DefaultData {
 			data = " --data " + b.config.Data
 		}
-		fmt.Fprintf(&out, "\nThere is no account yet. Make the first one, in a second terminal:\n\n  %s account add NAME%s\n", command, data)
+		fmt.Fprintf(&out, "\nNobody has set the box up yet. Do it in the browser, with the code %s; or make\nthe first account in a second terminal:\n\n  %s account add NAME%s\n", b.code.Show(), command, data)
 	}
 	return out.String() + "\n"
+}
+
+// tellCode writes a new code for the set-up into the log, which is where it is
+// found on a box without a screen. Once the box has an owner no code is of use.
+func (b *Box) tellCode(code string) {
+	if b.empty() {
+		b.log.Info("to set the box up, open its page and type this code", "code", code, "page", "http://"+b.hostname()+".local")
+	}
 }
 
 // host is where programs on this network reach the box: an address of it,

@@ -39,7 +39,7 @@ var ErrSetUp = errors.New("the box has been set up already")
 // AddAccount makes an account. The first one is the owner's. Errors:
 // [store.ErrExists], [store.ErrInvalidName], [*login.PasswordError].
 func (b *Box) AddAccount(n NewAccount) error {
-	_, err := b.addAccount(n, func(*store.Tx) error { return nil })
+	_, err := b.addAccount(n, nothing, nothing)
 	return err
 }
 
@@ -52,11 +52,15 @@ func (b *Box) AddOwner(n NewAccount) (*store.Account, error) {
 			err = ErrSetUp
 		}
 		return err
-	})
+	}, nothing)
 }
 
-// addAccount makes an account in the update in which may agrees to it.
-func (b *Box) addAccount(n NewAccount, may func(*store.Tx) error) (*store.Account, error) {
+// nothing stands where nothing else is to be asked or done.
+func nothing(*store.Tx) error { return nil }
+
+// addAccount makes an account in the update in which may agrees to it, and
+// does what else belongs to that.
+func (b *Box) addAccount(n NewAccount, may, also func(*store.Tx) error) (*store.Account, error) {
 	if n.Quota < 0 {
 		return nil, fmt.Errorf("%w: a quota can't be negative", ErrUsage)
 	}
@@ -83,7 +87,10 @@ func (b *Box) addAccount(n NewAccount, may func(*store.Tx) error) (*store.Accoun
 		}
 		a = &store.Account{Name: name, DisplayName: n.DisplayName, Password: hash, Quota: n.Quota, Owner: len(all) == 0,
 			TimeZone: n.TimeZone, Language: n.Language, Created: time.Now().UTC().Truncate(time.Second)}
-		return tx.CreateAccount(a)
+		if err := tx.CreateAccount(a); err != nil {
+			return err
+		}
+		return also(tx)
 	})
 	if err != nil {
 		return nil, err

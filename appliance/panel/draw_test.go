@@ -50,7 +50,7 @@ func household() *Face {
 		Uptime:      23 * 24 * time.Hour,
 		Links:       []Link{{"eth0", netip.MustParseAddr("192.168.178.123"), 1000}},
 		Clients:     3,
-		Setup:       Setup{URL: "http://mailbox.local/#482917", Code: "482917"},
+		Setup:       Setup{URL: "http://mailbox.local/#48291753", Code: "48291753"},
 	}
 }
 

@@ -97,7 +97,7 @@ type Link struct {
 type Setup struct {
 	Needed bool   // nobody has set the box up yet
 	URL    string // what the QR code says
-	Code   string // six digits; "" when there is none to show
+	Code   string // eight digits; "" when there is none to show
 }
 
 // Unread is the sum over all people.

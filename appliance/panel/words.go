@@ -124,10 +124,11 @@ func (l Link) speed() string {
 
 // code groups the set-up code so that it can be read aloud.
 func (s Setup) code() string {
-	if len(s.Code) != 6 {
+	half := (len(s.Code) + 1) / 2
+	if half < 3 {
 		return s.Code
 	}
-	return s.Code[:3] + " " + s.Code[3:]
+	return s.Code[:half] + " " + s.Code[half:]
 }
 
 // join puts the parts together that say something.

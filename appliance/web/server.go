@@ -8,7 +8,8 @@
 //	words     what the pages say, in each language
 //	session   who is behind a request
 //	page      routes with guards, layout, notices, errors, static files
-//	connect   connecting a device
+//	setup     the first set-up, and invitations
+//	connect   connecting a device, and the first look without TLS
 //	me        logging in, and what belongs to a person
 //
 // A request goes through
@@ -26,20 +27,25 @@ import (
 	"log/slog"
 	"net/http"
 
+	"posthorn/appliance/control"
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/connect"
 	"posthorn/appliance/web/me"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
+	"posthorn/appliance/web/setup"
 	"posthorn/appliance/web/words"
 	"posthorn/store"
 )
 
 // Server makes the pages. All fields but Log must be set.
 type Server struct {
-	Facts  page.Facts
-	Store  *store.Store
-	Keeper *login.Keeper
+	Facts   page.Facts
+	Store   *store.Store
+	Keeper  *login.Keeper
+	Control *control.Box
+	// Code is what the first set-up asks for.
+	Code *setup.Code
 	// Names are all host names the box has, besides its addresses.
 	Names func() []string
 	// ClockSet tells whether the time can be believed.
@@ -47,7 +53,8 @@ type Server struct {
 	// Log gets what goes wrong; nil discards.
 	Log *slog.Logger
 
-	site *page.Site
+	site  *page.Site
+	setup *setup.Setup
 }
 
 // Handler returns the pages as one handler. The error is a template or a
@@ -62,6 +69,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	}
 	s.site = &page.Site{Facts: s.Facts, Store: s.Store, Words: all, Log: s.Log,
 		Sessions: &session.Manager{Store: s.Store, ClockSet: s.ClockSet, Log: s.Log}}
+	s.setup = &setup.Setup{Site: s.site, Control: s.Control, Code: s.Code}
 	for _, area := range s.areas() {
 		if err := area.Routes(); err != nil {
 			return nil, fmt.Errorf("make the pages: %w", err)
@@ -80,17 +88,30 @@ type area interface {
 // areas are all areas. Each further one is put in here.
 func (s *Server) areas() []area {
 	return []area{
-		&connect.Connect{Site: s.site},
+		s.setup,
+		&connect.Connect{Site: s.site, New: s.fresh},
 		&me.Me{Site: s.site, Keeper: s.Keeper},
 	}
 }
 
-// home leads to where a visitor wants to be.
+// fresh tells whether nobody has set the box up yet.
+func (s *Server) fresh() bool {
+	needed, err := s.setup.Needed()
+	return err == nil && needed
+}
+
+// home leads to where a visitor wants to be: to the set-up of a box that has
+// nobody yet, or which its owner left half way; to the login; or to their own
+// pages.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	to := "/login"
 	switch p := session.From(r.Context()); {
 	case !s.site.Protected(r):
-		to = "/connect"
+		to = "/welcome"
+	case s.fresh():
+		to = "/setup"
+	case p != nil && p.Owner && s.setup.Left() != "":
+		to = s.setup.Left()
 	case p != nil:
 		to = s.site.Home(p)
 	}

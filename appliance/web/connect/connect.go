@@ -17,15 +17,19 @@ import (
 	"posthorn/appliance/web/page"
 )
 
-//go:embed templates
+//go:embed all:templates static
 var files embed.FS
 
 // maxName is the longest account name that is taken from an address bar.
 const maxName = 64
 
-// Connect serves the page.
+// Connect serves the page, and the first look at a box. Its fields must be
+// set.
 type Connect struct {
 	Site *page.Site
+	// New tells whether nobody has set the box up yet.
+	New func() bool
+
 	area *page.Area
 }
 
@@ -35,6 +39,8 @@ func (c *Connect) Routes() (err error) {
 		return err
 	}
 	c.Site.Navigate(page.Entry{Path: "/connect", Key: "frame.nav.connect", Icon: "connect", Order: 40, Open: true})
+	c.Site.Public("GET /welcome", c.welcome, page.Clear)
+	c.Site.Public("GET /trusted.svg", c.trusted, page.Clear)
 	c.Site.Public("GET /connect", c.choose, page.Clear)
 	c.Site.Public("GET /connect/{device}", c.guide, page.Clear)
 	c.Site.Public("GET /connect/{device}/qr.png", c.code, page.Clear)
@@ -116,9 +122,7 @@ func (c *Connect) data(r *http.Request) connectPage {
 	for _, ip := range facts.Addresses() {
 		p.Addresses = append(p.Addresses, ip.String())
 	}
-	if f := facts.Fingerprint(); len(f) == 95 {
-		p.Fingerprint = []string{f[:47], f[48:]}
-	}
+	p.Fingerprint = c.fingerprint()
 	return p
 }
 

@@ -13,7 +13,7 @@ import (
 	"posthorn/appliance/web/session"
 )
 
-//go:embed templates
+//go:embed all:templates
 var files embed.FS
 
 // Me serves the pages. Its fields must be set.

@@ -16,7 +16,7 @@ import (
 	"posthorn/appliance/web/words"
 )
 
-//go:embed templates static
+//go:embed all:templates static
 var frame embed.FS
 
 // Area is one area of the pages: templates and static files of its own.
@@ -131,7 +131,7 @@ func (a *Area) parse(c *words.Catalogue, zone *time.Location, name string) (*tem
 	funcs["asset"] = a.static.url
 	funcs["frame"] = a.site.own.static.url
 	funcs["icon"] = a.site.icon
-	t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").ParseFS(frame, "templates/layout.html")
+	t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").ParseFS(frame, "templates/layout.html", "templates/_fields.html")
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -134,6 +135,16 @@ func (s *Site) Protected(r *http.Request) bool {
 	return r.TLS != nil || s.settings().PlainPage
 }
 
+// Secure is the URL of a path over TLS, under the name or address the browser
+// used.
+func (s *Site) Secure(r *http.Request, path string) string {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return "https://" + HostPort(strings.Trim(host, "[]"), s.Facts.Ports.HTTPS, 443) + path
+}
+
 // toProtected leads to the page that explains the way to a protected
 // connection.
 func (rt *route) toProtected(w http.ResponseWriter, r *http.Request, reads bool) {
@@ -192,6 +203,12 @@ func (s *Site) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, ErrNoPage)
 		return
 	}
-	session.SetCookie(w, r, languageCookie, tag, 365*24*time.Hour)
+	s.RememberLanguage(w, r, tag)
 	http.Redirect(w, r, localPath(refererPath(r), "/"), http.StatusSeeOther)
+}
+
+// RememberLanguage has this browser see the pages in a language, as long as
+// nobody is logged in who wants another.
+func (s *Site) RememberLanguage(w http.ResponseWriter, r *http.Request, tag string) {
+	session.SetCookie(w, r, languageCookie, tag, 365*24*time.Hour)
 }
