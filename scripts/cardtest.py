@@ -99,10 +99,10 @@ class Box:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def imap(self):
+    def imap(self, password=PASSWORD):
         context = ssl.create_default_context(cadata=self.get("/ca.pem").decode())
         c = imaplib.IMAP4_SSL("127.0.0.1", 993 + OFFSET, ssl_context=context, timeout=60)
-        c.login(USER, PASSWORD)
+        c.login(USER, password)
         return c
 
     def pop3(self):
