@@ -11,6 +11,8 @@
 //	setup     the first set-up, and invitations
 //	connect   connecting a device, and the first look without TLS
 //	me        logging in, and what belongs to a person
+//	compose   letters people write, as messages
+//	write     the writing page, the Outbox, sending
 //
 // A request goes through
 //
@@ -35,6 +37,7 @@ import (
 	"posthorn/appliance/web/session"
 	"posthorn/appliance/web/setup"
 	"posthorn/appliance/web/words"
+	"posthorn/appliance/web/write"
 	"posthorn/store"
 )
 
@@ -91,6 +94,7 @@ func (s *Server) areas() []area {
 		s.setup,
 		&connect.Connect{Site: s.site, New: s.fresh},
 		&me.Me{Site: s.site, Keeper: s.Keeper},
+		&write.Write{Site: s.site, Store: s.Store, Office: s.Control.Office, Box: s.Control, Log: s.Log},
 	}
 }
 

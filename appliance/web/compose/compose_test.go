@@ -199,7 +199,7 @@ func TestParseAddresses(t *testing.T) {
 		"Alice <alice>; bob":       "Alice <alice@mailbox.local>, bob@mailbox.local",
 		" a@example.org ,,\n b@c ": "a@example.org, b@c",
 		`"Miller, Ann" <a@example.org>, "O\"x" <b@example.org>`: `"Miller, Ann" <a@example.org>, "O\"x" <b@example.org>`,
-		"Miller (Ann) <a@example.org>":                          `"Miller (Ann)" <a@example.org>`,
+		"Miller (Ann) <a@example.org>":                          `Miller (Ann) <a@example.org>`,
 		"<a@example.org>":                                       "a@example.org",
 		`"odd name"@example.org`:                                `"odd name"@example.org`,
 		"Jürgen <j@bücher.example>":                             "Jürgen <j@bücher.example>",

@@ -82,8 +82,8 @@ func (a Address) String() string {
 	if a.Name == "" {
 		return a.spec()
 	}
-	if strings.ContainsAny(a.Name, `()<>[]:;@\,."`) {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Name) + `" <` + a.spec() + ">"
+	if strings.ContainsAny(a.Name, `<>;,\"`) {
+		return quoted(a.Name) + " <" + a.spec() + ">"
 	}
 	return a.Name + " <" + a.spec() + ">"
 }
@@ -112,9 +112,14 @@ func (a Address) header() string {
 	case !ascii(a.Name):
 		return encodeWords(a.Name) + " " + spec
 	case strings.ContainsAny(a.Name, `()<>[]:;@\,."=`):
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Name) + `" ` + spec
+		return quoted(a.Name) + " " + spec
 	}
 	return a.Name + " " + spec
+}
+
+// quoted is a name as a quoted string (RFC 5322 section 3.2.4).
+func quoted(name string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
 // maxWord is how many octets of text go into one encoded word, which has at
