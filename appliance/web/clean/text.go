@@ -48,11 +48,17 @@ type Line struct {
 	Spans []Span
 }
 
+// Marks has one element for each level of quotation.
+func (l Line) Marks() []struct{} { return make([]struct{}, l.Depth) }
+
 // Span is a run of text, and where it leads if it is a link.
 type Span struct {
 	Text string
 	Href string
 }
+
+// Mail tells of a link to an address of mail.
+func (s Span) Mail() bool { return strings.HasPrefix(s.Href, "mailto:") }
 
 // Flow is how the lines of a text are broken (RFC 3676).
 type Flow struct {
@@ -207,7 +213,7 @@ func separates(r rune) bool {
 
 // linkIn finds the link in a word without spaces, and where it leads.
 func linkIn(s string) (word, href string) {
-	lower := strings.ToLower(s)
+	lower := asciiLower(s)
 	for _, begin := range []string{"https://", "http://", "www."} {
 		if i := strings.Index(lower, begin); i >= 0 {
 			word = trimEnd(s[i:])
@@ -227,6 +233,17 @@ func linkIn(s string) (word, href string) {
 		return "", ""
 	}
 	return word, link("mailto:" + word)
+}
+
+// asciiLower keeps the length, which strings.ToLower does not.
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // trimEnd takes off what ends a sentence rather than a link, and a closing
