@@ -178,6 +178,13 @@ func (l List) Find(id int) int {
 	return slices.IndexFunc(l, func(r Rule) bool { return r.ID == id })
 }
 
+// Move puts the rule at place i to place to; out of the list it stays.
+func (l List) Move(i, to int) {
+	if to >= 0 && to < len(l) {
+		l[i], l[to] = l[to], l[i]
+	}
+}
+
 func (r *Rule) check(tx *store.Tx, account store.AccountID) error {
 	switch {
 	case len(r.When) == 0 || len(r.When) > MaxConditions:

@@ -13,6 +13,7 @@
 //	me        logging in, and what belongs to a person
 //	compose   letters people write, as messages
 //	write     the writing page, the Outbox, sending
+//	sorting   rules that sort a person's mail
 //
 // A request goes through
 //
@@ -30,12 +31,15 @@ import (
 	"net/http"
 
 	"posthorn/appliance/control"
+	"posthorn/appliance/events"
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/connect"
+	"posthorn/appliance/web/mail"
 	"posthorn/appliance/web/me"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
 	"posthorn/appliance/web/setup"
+	"posthorn/appliance/web/sorting"
 	"posthorn/appliance/web/words"
 	"posthorn/appliance/web/write"
 	"posthorn/store"
@@ -47,6 +51,7 @@ type Server struct {
 	Store   *store.Store
 	Keeper  *login.Keeper
 	Control *control.Box
+	Hub     *events.Hub
 	// Code is what the first set-up asks for.
 	Code *setup.Code
 	// Names are all host names the box has, besides its addresses.
@@ -94,6 +99,8 @@ func (s *Server) areas() []area {
 		s.setup,
 		&connect.Connect{Site: s.site, New: s.fresh},
 		&me.Me{Site: s.site, Keeper: s.Keeper},
+		&mail.Mail{Site: s.site, Store: s.Store, Hub: s.Hub, Office: s.Control.Office},
+		&sorting.Sorting{Site: s.site, Store: s.Store},
 		&write.Write{Site: s.site, Store: s.Store, Office: s.Control.Office, Box: s.Control, Log: s.Log},
 	}
 }
