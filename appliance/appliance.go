@@ -51,6 +51,7 @@ import (
 	"posthorn/appliance/imapd"
 	"posthorn/appliance/listen"
 	"posthorn/appliance/login"
+	"posthorn/appliance/origin"
 	"posthorn/appliance/panel"
 	"posthorn/appliance/pop3d"
 	"posthorn/appliance/post"
@@ -200,7 +201,8 @@ func (b *Box) wire() error {
 	// Each server has a TLS configuration of its own: net/http adds HTTP/2 to
 	// what it is given, and mail programs are no HTTP/2 clients.
 	tls := b.certs.Config
-	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, Formerly: b.formerly, ClockSet: b.clock.Set}
+	b.office = &post.Office{Store: b.store, Log: b.log, Hostname: b.hostname, Formerly: b.formerly, ClockSet: b.clock.Set,
+		Origin: new(origin.Checker)}
 	b.queue = &queue.Queue{Store: b.store, Office: b.office, Hub: b.hub, ClockSet: b.clock.Set, Log: b.log,
 		Relay: &relay.Relay{Hostname: b.office.Name, Store: b.store, Log: b.log}}
 	b.keeper = &login.Keeper{Store: b.store, Log: b.log, Domain: b.domains}

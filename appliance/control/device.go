@@ -13,7 +13,7 @@ import (
 const maxDevices = 200
 
 // Devices lists the addresses and networks whose devices may send to other
-// systems without a login.
+// systems without a login, each perhaps followed by the addresses they write as.
 func (b *Box) Devices() ([]string, error) {
 	list := []string{}
 	err := b.Store.View(func(tx *store.Tx) error {
@@ -31,14 +31,11 @@ func (b *Box) PutDevices(list []string) error {
 	}
 	clean := make([]string, len(list))
 	for i, text := range list {
-		p, err := post.ParseRelay(text)
+		d, err := post.ParseDevice(text)
 		if err != nil {
 			return fmt.Errorf("%w: %v", ErrUsage, err)
 		}
-		clean[i] = p.String()
-		if p.IsSingleIP() {
-			clean[i] = p.Addr().String()
-		}
+		clean[i] = d.String()
 	}
 	err := b.Store.Update(func(tx *store.Tx) error {
 		set, err := tx.Settings()

@@ -22,7 +22,7 @@ const copyBuffer = 16 << 10
 // should be told; otherwise nothing was delivered to anybody.
 //
 // Errors of body come back wrapped as they are. The others are ErrLoop,
-// ErrHeader, ErrNotYours and ErrSendTime (submissions), ErrChanged, store.ErrQuota,
+// ErrForged, ErrHeader, ErrNotYours and ErrSendTime (submissions), ErrChanged, store.ErrQuota,
 // ErrNeverFits, store.ErrFull, and whatever the store reports.
 func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id string, err error) {
 	if len(e.Recipients) == 0 {
@@ -36,13 +36,27 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 	blob := o.Store.NewBlob()
 	defer blob.Abort()
 	scanner := message.NewScanner()
-	edit, err := o.take(ctx, e, body, io.MultiWriter(blob, scanner), id, now)
+	sink := io.MultiWriter(blob, scanner)
+	var in *incoming
+	if e.Submitter == nil && !e.Own {
+		if in, err = o.watch(ctx, e, sink); err != nil {
+			return "", err
+		}
+		defer in.abort()
+	}
+	edit, err := o.take(ctx, e, in, body, sink, id, now)
 	if err != nil {
 		return "", err
 	}
 	info := scanner.Finish()
 	if info.Received > MaxReceived+1 { // one is ours
 		return "", fmt.Errorf("%w (%d; %d are allowed)", ErrLoop, info.Received-1, MaxReceived)
+	}
+	var known marks
+	if in != nil {
+		if known, err = o.top(ctx, e, in, blob, info); err != nil {
+			return "", err
+		}
 	}
 	meta, err := info.Marshal()
 	if err != nil {
@@ -63,7 +77,7 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 				return err
 			}
 		}
-		here, err = d.deliver(e, &parcel{blob: blob, name: id, messageID: info.Envelope.MessageID, now: now, meta: meta, at: at})
+		here, err = d.deliver(e, &parcel{blob: blob, name: id, messageID: info.Envelope.MessageID, now: now, meta: meta, at: at, marks: known})
 		if err != nil {
 			return err
 		}
@@ -84,11 +98,18 @@ func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id st
 	return id, nil
 }
 
-// take streams trace fields and body to w. For a submission it returns the
-// editor the header went through.
-func (o *Office) take(ctx context.Context, e *Envelope, body io.Reader, w io.Writer, id string, now time.Time) (*editor, error) {
-	if _, err := io.WriteString(w, o.trace(e, id, now)); err != nil {
+// take streams trace fields and body to w, what comes in through in. For a
+// submission it returns the editor the header went through.
+func (o *Office) take(ctx context.Context, e *Envelope, in *incoming, body io.Reader, w io.Writer, id string, now time.Time) (*editor, error) {
+	trace := o.trace(e, id, now)
+	if in != nil {
+		trace = o.received(e, id, now) // the rest is known at the end
+	}
+	if _, err := io.WriteString(w, trace); err != nil {
 		return nil, err
+	}
+	if in != nil {
+		w = in
 	}
 	var edit *editor
 	if e.Submitter != nil {
@@ -113,8 +134,11 @@ func (o *Office) take(ctx context.Context, e *Envelope, body io.Reader, w io.Wri
 			return nil, err
 		}
 	}
-	if edit != nil {
+	switch {
+	case edit != nil:
 		return edit, edit.finish()
+	case in != nil:
+		return nil, in.sieve.finish()
 	}
 	return nil, nil
 }
@@ -128,6 +152,7 @@ type parcel struct {
 	at   time.Time // when it is to be sent; zero: now
 
 	messageID string
+	marks     marks
 }
 
 // deliver puts the message into every mailbox it is for, once each, and what
@@ -158,7 +183,7 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	places, err := d.putAll(to, id, p.blob.Size())
+	places, err := d.putAll(to, id, p.blob.Size(), p.marks)
 	if err != nil {
 		return false, err
 	}
@@ -170,21 +195,27 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 }
 
 // putAll appends to every mailbox, once each, as the rules of its account say.
-func (d *directory) putAll(to []delivery, id store.MessageID, size int64) (places []store.Place, err error) {
+// What is junk is not for rules to file.
+func (d *directory) putAll(to []delivery, id store.MessageID, size int64, m marks) (places []store.Place, err error) {
 	rules := sorter{d: d, id: id}
 	for _, one := range to {
 		mb, err := d.mailbox(one)
 		if err != nil {
 			return nil, err
 		}
-		mb, flags, err := rules.sort(one.account, mb)
+		var flags store.Flags
+		if m.junk {
+			mb, err = d.junk(one.account, mb)
+		} else {
+			mb, flags, err = rules.sort(one.account, mb)
+		}
 		if err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(places, func(p store.Place) bool { return p.Mailbox == mb }) {
 			continue
 		}
-		uid, err := d.put(one.account, mb, id, size, flags)
+		uid, err := d.put(one.account, mb, id, size, flags, m.keywords)
 		if err != nil {
 			return nil, err
 		}
@@ -194,8 +225,8 @@ func (d *directory) putAll(to []delivery, id store.MessageID, size int64) (place
 }
 
 // put appends to one mailbox and says whose quota was in the way.
-func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64, flags store.Flags) (uid uint32, err error) {
-	e, err := d.tx.Append(mb, id, flags, nil)
+func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64, flags store.Flags, keywords []string) (uid uint32, err error) {
+	e, err := d.tx.Append(mb, id, flags, keywords)
 	if !errors.Is(err, store.ErrQuota) {
 		return e.UID, err
 	}

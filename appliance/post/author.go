@@ -1,13 +1,10 @@
 package post
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"mime"
-	"net/mail"
 	"strings"
 
+	"posthorn/appliance/origin"
 	"posthorn/store"
 )
 
@@ -38,22 +35,12 @@ func (d *directory) checkAuthor(account store.AccountID, e *editor) error {
 	return nil
 }
 
-// parseAuthors reads an address list strictly: what cannot be understood here
-// might be understood differently elsewhere. Only display names are taken in
-// any charset, as they play no part.
+// parseAuthors reads a From or Sender field strictly.
 func parseAuthors(raw []byte) ([]string, error) {
-	p := mail.AddressParser{WordDecoder: &mime.WordDecoder{
-		CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil },
-	}}
-	unfolded := strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(string(bytes.ToValidUTF8(raw, []byte("?"))))
-	list, err := p.ParseList(unfolded)
+	list, err := origin.Authors(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%w: From or Sender cannot be read (%s)", ErrHeader,
 			strings.TrimPrefix(err.Error(), "mail: "))
 	}
-	addresses := make([]string, len(list))
-	for i, a := range list {
-		addresses[i] = a.Address
-	}
-	return addresses, nil
+	return list, nil
 }

@@ -138,7 +138,7 @@ func (e *editor) nameOctet(out []byte, c byte) ([]byte, error) {
 func (e *editor) field(name string) {
 	e.dropped, e.keep = e.draft && strings.HasPrefix(name, "x-posthorn-"), nil
 	switch name {
-	case "bcc", "resent-bcc", "return-path":
+	case "bcc", "resent-bcc", "return-path", "authentication-results":
 		e.dropped = true
 	case "x-send-at", "deferred-delivery":
 		e.dropped = true

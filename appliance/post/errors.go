@@ -62,6 +62,9 @@ var (
 	// ErrMoving: a message can't be withdrawn now because it is moved about.
 	ErrMoving = errors.New("the message is being moved at this moment, try again")
 
+	// ErrForged: mail from outside says that it is from here (550 5.7.1).
+	ErrForged = errors.New("mail of this household is taken from its people only; log in on port 465 or 587 to send it")
+
 	// ErrChanged: a recipient went away between RCPT and the end of the data;
 	// nothing was delivered and the client should try again (451 4.3.0).
 	ErrChanged = errors.New("recipients changed while the message came in")

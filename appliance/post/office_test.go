@@ -458,7 +458,8 @@ func TestReceivedField(t *testing.T) {
 	}
 	got := o.message(t, "alice", "INBOX")[0]
 	for _, want := range []string{
-		"Return-Path: <\"od\\\"d na\\\\me\"@example.com>\r\nReceived: from evil???X-Injected:?yes ([IPv6:fe80::1])\r\n\tby mailbox.local with ESMTP id ",
+		"Return-Path: <\"od\\\"d na\\\\me\"@example.com>\r\nAuthentication-Results: mailbox.local;\r\n\tauth=none (home network, no login)\r\n" +
+			"Received: from evil???X-Injected:?yes ([IPv6:fe80::1])\r\n\tby mailbox.local with ESMTP id ",
 		"\r\n\t(TLS 1.3, TLS_AES_128_GCM_SHA256)\r\n\tfor <alice@example.org>;\r\n\t",
 	} {
 		if !strings.Contains(got, want) {

@@ -111,7 +111,7 @@ func (o *Office) Release(tx *store.Tx, q *store.Queued, now, retry time.Time) er
 	if err != nil {
 		return err
 	}
-	places, err := d.putAll(to, q.Message, q.Size)
+	places, err := d.putAll(to, q.Message, q.Size, marks{})
 	if err != nil {
 		return fmt.Errorf("deliver %s: %w", q.Name, err)
 	}

@@ -57,6 +57,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"posthorn/appliance/origin"
 	"posthorn/store"
 )
 
@@ -80,6 +81,9 @@ type Office struct {
 	// Addresses gives the box's own network addresses, for mail to address
 	// literals such as alice@[192.168.1.5]. nil asks the kernel.
 	Addresses func() []netip.Addr
+
+	// Origin checks mail from outside; nil: it is taken unchecked.
+	Origin *origin.Checker
 
 	// ClockSet tells whether the time of day can be believed; nil: it can.
 	ClockSet func() bool
@@ -108,6 +112,9 @@ type Envelope struct {
 
 	// From is the reverse path; "" is the null sender of notices.
 	From string
+
+	// Outside says that the client is not logged in and not on a local network.
+	Outside bool
 
 	// Submitter is the account that is logged in; nil for mail from others.
 	Submitter *store.Account

@@ -3,6 +3,7 @@ package post
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,8 +40,48 @@ func (m *meter) take(from netip.Addr, now time.Time) bool {
 	return true
 }
 
-// ParseRelay reads an address or network of store.Settings.RelayFrom.
-func ParseRelay(text string) (netip.Prefix, error) {
+// Device is one of store.Settings.RelayFrom: devices that may send to other
+// systems without a login.
+type Device struct {
+	From    netip.Prefix // their network address
+	Senders []string     // the addresses they write as; none: any of the box's domains
+}
+
+// String is the device as the settings keep it: the address or network, and
+// the senders behind it.
+func (d *Device) String() string {
+	from := d.From.String()
+	if d.From.IsSingleIP() {
+		from = d.From.Addr().String()
+	}
+	return strings.Join(append([]string{from}, d.Senders...), " ")
+}
+
+// maxSenders bounds the addresses a device writes as.
+const maxSenders = 20
+
+// ParseDevice reads one of store.Settings.RelayFrom.
+func ParseDevice(text string) (*Device, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, fmt.Errorf("no address of a device is named")
+	}
+	p, err := parseRelay(words[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(words)-1 > maxSenders {
+		return nil, fmt.Errorf("a device writes as %d addresses at most", maxSenders)
+	}
+	for _, address := range words[1:] {
+		if _, _, err := Split(address); err != nil {
+			return nil, fmt.Errorf("%q: %w", address, err)
+		}
+	}
+	return &Device{From: p, Senders: words[1:]}, nil
+}
+
+func parseRelay(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
@@ -58,21 +99,26 @@ func ParseRelay(text string) (netip.Prefix, error) {
 // mayRelay tells whether a client that is not logged in may send to other
 // systems: a device the owner has allowed, writing as one of our domains.
 func (d *directory) mayRelay(e *Envelope) bool {
-	if !allowed(d.settings, e.Remote) {
+	device := deviceAt(d.settings, e.Remote)
+	if device == nil {
 		return false
+	}
+	if len(device.Senders) > 0 {
+		return slices.ContainsFunc(device.Senders, func(s string) bool { return strings.EqualFold(s, e.From) })
 	}
 	at := strings.LastIndexByte(e.From, '@')
 	return at >= 0 && d.isLocal(e.From[at+1:])
 }
 
-func allowed(set store.Settings, client netip.Addr) bool {
+// deviceAt is the allowed device at an address; nil for none.
+func deviceAt(set store.Settings, client netip.Addr) *Device {
 	client = client.Unmap().WithZone("")
 	for _, text := range set.RelayFrom {
-		if p, err := ParseRelay(text); err == nil && client.IsValid() && p.Contains(client) {
-			return true
+		if d, err := ParseDevice(text); err == nil && client.IsValid() && d.From.Contains(client) {
+			return d
 		}
 	}
-	return false
+	return nil
 }
 
 // count counts a message of such a device that leaves the box. It returns

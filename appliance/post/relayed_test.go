@@ -12,7 +12,7 @@ import (
 func TestRelayedDevices(t *testing.T) {
 	o := house(t, store.Options{}, func(s *store.Settings) {
 		s.Sending = store.SendDirect
-		s.RelayFrom = []string{"192.168.1.20", "fd00:1::/64", "nonsense"}
+		s.RelayFrom = []string{"192.168.1.20", "fd00:1::/64", "nonsense", "192.168.1.30 door@example.org"}
 	})
 	try := func(client, from, to string) error {
 		t.Helper()
@@ -35,6 +35,8 @@ func TestRelayedDevices(t *testing.T) {
 		{"192.168.1.21", "alerts@example.org", "me@far.example", ErrNotLocal},
 		{"192.168.1.20", "alerts@other.example", "me@far.example", ErrNotLocal},
 		{"192.168.1.20", "", "me@far.example", ErrNotLocal},
+		{"192.168.1.30", "Door@example.org", "me@far.example", nil},
+		{"192.168.1.30", "alerts@example.org", "me@far.example", ErrNotLocal},
 		{"192.168.1.20", "alerts@example.org", "away@example.org", nil}, // an alias that leads elsewhere
 		{"192.168.1.21", "alerts@example.org", "away@example.org", ErrNotLocal},
 	} {
@@ -57,12 +59,13 @@ func TestRelayedDevices(t *testing.T) {
 	}
 }
 
-func TestParseRelay(t *testing.T) {
-	for text, want := range map[string]string{"10.0.0.7": "10.0.0.7/32", "10.0.0.7/8": "10.0.0.0/8", "fd00::1": "fd00::1/128",
-		"0.0.0.0/0": "", "::/0": "", "camera": "", "": ""} {
-		p, err := ParseRelay(text)
-		if want == "" && err == nil || want != "" && (err != nil || p.String() != want) {
-			t.Errorf("%q: %v, %v; want %q", text, p, err, want)
+func TestParseDevice(t *testing.T) {
+	for text, want := range map[string]string{"10.0.0.7": "10.0.0.7", "10.0.0.7/8": "10.0.0.0/8", "fd00::1": "fd00::1",
+		"10.0.0.7 alerts@example.org  door@example.org": "10.0.0.7 alerts@example.org door@example.org",
+		"10.0.0.7 alerts": "", "0.0.0.0/0": "", "::/0": "", "camera": "", "": ""} {
+		d, err := ParseDevice(text)
+		if want == "" && err == nil || want != "" && (err != nil || d.String() != want) {
+			t.Errorf("%q: %v, %v; want %q", text, d, err, want)
 		}
 	}
 }

@@ -19,8 +19,13 @@ func newID() string { return rand.Text()[:13] }
 // trace is what goes on top of a message: the Return-Path that final delivery
 // adds and the Received field (RFC 5321 section 4.4).
 func (o *Office) trace(e *Envelope, id string, now time.Time) string {
+	return returnPath(e) + o.received(e, id, now)
+}
+
+func returnPath(e *Envelope) string { return "Return-Path: <" + path(e.From) + ">\r\n" }
+
+func (o *Office) received(e *Envelope, id string, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Return-Path: <%s>\r\n", path(e.From))
 	b.WriteString("Received: ")
 	if e.Remote.IsValid() {
 		fmt.Fprintf(&b, "from %s (%s)\r\n\t", helo(e.Helo), literal(e))

@@ -50,6 +50,7 @@ func (s *Server) session(ctx context.Context, c *smtp.Conn, w *wire, p port, id 
 		resolve: func(e *post.Envelope, address string) (post.Recipient, error) {
 			return s.Office.Resolve(ctx, e, address)
 		},
+		admit: func(e *post.Envelope) error { return s.Office.Admit(ctx, e) },
 		maySend: func(account store.AccountID, address string) error {
 			return s.Office.MaySend(ctx, account, address)
 		},

@@ -209,6 +209,80 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A device that logs in with a password of its own writes as the account's
+// addresses and no others.
+func TestDeviceSendsAsItself(t *testing.T) {
+	b := newBox(t, boxOptions{})
+	var alice store.AccountID
+	err := b.store.View(func(tx *store.Tx) error {
+		a, err := tx.AccountByName("alice")
+		if err == nil {
+			alice = a.ID
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _, err := b.server.Keeper.AddAppPassword(alice, "camera")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.dial(t, "465")
+	c.expect("220")
+	c.send("EHLO camera")
+	c.expect("250")
+	c.send("AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte("\x00alice\x00"+secret)))
+	c.expect("235")
+	for _, other := range []string{"bob@example.org", "family@example.org", "camera@example.org", "x@far.example"} {
+		c.send("MAIL FROM:<%s>", other)
+		c.expect("550 5.7.1")
+	}
+	for author, answer := range map[string]string{"ally@example.org": "250", "alice+camera@mailbox.local": "250", "bob@example.org": "550 5.7.1"} {
+		c.send("MAIL FROM:<alice@example.org>")
+		c.expect("250")
+		c.send("RCPT TO:<bob@example.org>")
+		c.expect("250")
+		c.send("DATA")
+		c.expect("354")
+		c.raw("From: " + author + "\r\n\r\nmotion\r\n.\r\n")
+		c.expect(answer)
+	}
+}
+
+// From outside nobody writes as the household, in the reverse path or as the
+// author; the session goes on.
+func TestForgedFromOutside(t *testing.T) {
+	b := newBox(t, boxOptions{settings: func(s *store.Settings) { s.OpenToInternet = true }})
+	b.from.set(addr("203.0.113.9"))
+	c := b.dial(t, "25")
+	c.expect("220")
+	c.send("EHLO far.example")
+	c.expect("250")
+	for _, from := range []string{"alice@example.org", "alice@mailbox.local", "nobody@EXAMPLE.ORG", "x@printer.local"} {
+		c.send("MAIL FROM:<%s>", from)
+		c.expect("550 5.7.1 <" + from + ">: mail of this household is taken from its people only")
+	}
+	c.send("MAIL FROM:<friend@example.com>")
+	c.expect("250")
+	c.send("RCPT TO:<bob@example.org>")
+	c.expect("250")
+	c.send("DATA")
+	c.expect("354")
+	c.raw("From: Alice <alice@example.org>\r\n\r\nsend money\r\n.\r\n")
+	c.expect("550 5.7.1 <alice@example.org>: mail of this household")
+	c.send("MAIL FROM:<friend@example.com>")
+	c.expect("250")
+	b.from.set(addr("192.168.1.9"))
+	// On the home network it is taken, and marked.
+	c = b.dial(t, "25")
+	c.expect("220")
+	c.send("HELO scanner")
+	c.expect("250")
+	c.send("MAIL FROM:<alice@example.org>")
+	c.expect("250")
+}
+
 // TestOpenToInternet: with the owner's word port 25 takes mail from anywhere.
 func TestOpenToInternet(t *testing.T) {
 	b := newBox(t, boxOptions{settings: func(s *store.Settings) { s.OpenToInternet = true }})

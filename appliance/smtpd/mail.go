@@ -27,7 +27,7 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 			return s.refusal(err, o.UTF8)
 		}
 	}
-	s.begin(&post.Envelope{
+	e := &post.Envelope{
 		Session:   s.id,
 		Helo:      s.helo(),
 		Remote:    s.wire.remote(),
@@ -42,6 +42,11 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 		Return:    string(o.Return),
 		ID:        o.EnvelopeID,
 		HoldUntil: s.wire.hold,
-	})
+		Outside:   s.wire.outside,
+	}
+	if err := s.admit(e); err != nil {
+		return s.refusal(err, o.UTF8)
+	}
+	s.begin(e)
 	return nil
 }

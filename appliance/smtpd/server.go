@@ -170,7 +170,8 @@ func (s *Server) handle(ctx context.Context, w *wire, p port) {
 	if w.size = settings.MaxMessageSize; w.size <= 0 {
 		w.size = store.DefaultSettings().MaxMessageSize
 	}
-	if !p.submission && !settings.OpenToInternet && !nearby(w.remote(), w.raw.LocalAddr()) {
+	w.outside = !p.submission && !nearby(w.remote(), w.raw.LocalAddr())
+	if w.outside && !settings.OpenToInternet {
 		w.hangUp("554 5.7.1 this box takes mail from its home network only")
 		return
 	}

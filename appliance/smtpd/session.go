@@ -22,6 +22,7 @@ type session struct {
 
 	resolve func(*post.Envelope, string) (post.Recipient, error)
 	maySend func(store.AccountID, string) error
+	admit   func(*post.Envelope) error
 	accept  func(*post.Envelope, io.Reader) (string, error)
 	login   func(user, password string) (login.Identity, error)
 

@@ -42,6 +42,7 @@ type wire struct {
 	verb  string // of the command being answered
 	esmtp bool   // the client said EHLO
 
+	outside   bool      // the client is not on a local network
 	future    bool      // FUTURERELEASE is offered
 	announced bool      // and was, in the present answer to EHLO
 	hold      time.Time // what MAIL said by it
