@@ -189,7 +189,7 @@ func (b *Box) serveSetup(mux *http.ServeMux) (http.Handler, error) {
 	host := func() string { return b.hostname() + ".local" }
 	facts := page.Facts{Host: host, Domain: b.domain, Household: b.household, Addresses: b.reachable,
 		Fingerprint: b.certs.Fingerprint, NameHeld: b.nameHeld, Ports: ports}
-	pages, err := (&web.Server{Facts: facts, Store: b.store, Keeper: b.keeper, Control: b.control, Code: b.code, Names: b.names, ClockSet: b.clock.Set, Log: b.log}).Handler()
+	pages, err := (&web.Server{Facts: facts, Store: b.store, Keeper: b.keeper, Control: b.control, Hub: b.hub, Code: b.code, Names: b.names, ClockSet: b.clock.Set, Log: b.log}).Handler()
 	if err != nil {
 		return nil, err
 	}
