@@ -81,7 +81,7 @@ func (b *Box) Run(ctx context.Context) error {
 // stages are the parts in the order in which they start.
 func (b *Box) stages() []*stage {
 	upkeep := &stage{name: "upkeep"}
-	for _, p := range []part{{"certificates", b.certs.Run}, {"names", b.keepNames}, {"clock", b.clock.run}, {"expiry", b.keepExpiry}, {"diary", b.diary.Run}} {
+	for _, p := range []part{{"certificates", b.certs.Run}, {"names", b.keepNames}, {"clock", b.clock.run}, {"network", b.keepOnline}, {"expiry", b.keepExpiry}, {"diary", b.diary.Run}} {
 		upkeep.parts = append(upkeep.parts, b.retried(p))
 	}
 	if !b.mute() {

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,12 +72,64 @@ type taken struct {
 }
 
 func newElsewhere(t *testing.T) *elsewhere {
-	e := new(elsewhere)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	e := serveElsewhere(t, l)
 	e.addr = l.Addr().(*net.TCPAddr)
+	return e
+}
+
+// pipes is a listener for a server in a bubble of synctest, where there are no
+// sockets.
+type pipes struct {
+	conns chan net.Conn
+	ended chan struct{}
+	end   func()
+	down  atomic.Bool // connections are refused
+}
+
+func newPipes() *pipes {
+	p := &pipes{conns: make(chan net.Conn), ended: make(chan struct{})}
+	p.end = sync.OnceFunc(func() { close(p.ended) })
+	return p
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.end()
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 25} }
+
+// dial is for relay.Relay.Dial.
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if p.down.Load() {
+		return nil, syscall.ECONNREFUSED
+	}
+	ours, theirs := net.Pipe()
+	select {
+	case p.conns <- theirs:
+		return ours, nil
+	case <-p.ended:
+		return nil, syscall.ECONNREFUSED
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func serveElsewhere(t *testing.T, l net.Listener) *elsewhere {
+	e := new(elsewhere)
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -158,27 +212,9 @@ type box struct {
 // newBox makes a box whose smarthost is e, or that has none.
 func newBox(t testing.TB, e *elsewhere, undo time.Duration) *box {
 	b := &box{t: t}
-	hub := events.NewHub()
-	s, err := store.Open(store.Options{OnCommit: hub.Announce})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	office := &post.Office{Store: s, Hostname: func() string { return "mailbox" }, Log: log}
-	b.Queue = &Queue{Store: s, Office: office, Hub: hub, Log: log,
-		Relay: &relay.Relay{Hostname: office.Name, Log: log, Own: func(netip.Addr) bool { return false }}}
-	b.alice = store.Account{Name: "alice", Owner: true, Undo: undo}
-	err = s.Update(func(tx *store.Tx) error {
-		for _, a := range []*store.Account{&b.alice, {Name: "bob"}} {
-			if err := tx.CreateAccount(a); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.open("")
+	b.alice = b.account("alice", undo)
+	b.account("bob", 0)
 	if e != nil {
 		b.useSmarthost(e.addr.Port)
 	}
@@ -186,12 +222,36 @@ func newBox(t testing.TB, e *elsewhere, undo time.Duration) *box {
 		if b.stop != nil {
 			b.stop()
 		}
-		if r, err := s.Check(context.Background()); err != nil || r.Count > 0 {
+		if r, err := b.Store.Check(context.Background()); err != nil || r.Count > 0 {
 			t.Errorf("check: %v %+v", err, r)
 		}
-		s.Close()
+		b.Store.Close()
 	})
 	return b
+}
+
+// open makes the queue and its store, in a directory or in memory.
+func (b *box) open(dir string) {
+	b.t.Helper()
+	hub := events.NewHub()
+	s, err := store.Open(store.Options{Dir: dir, OnCommit: hub.Announce})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(b.t.Output(), nil))
+	office := &post.Office{Store: s, Hostname: func() string { return "mailbox" }, Log: log}
+	b.Queue = &Queue{Store: s, Office: office, Hub: hub, Log: log,
+		Relay: &relay.Relay{Hostname: office.Name, Log: log, Own: func(netip.Addr) bool { return false }}}
+}
+
+// account makes an account; the first is the owner's.
+func (b *box) account(name string, undo time.Duration) store.Account {
+	b.t.Helper()
+	a := store.Account{Name: name, Owner: name == "alice", Undo: undo}
+	if err := b.Store.Update(func(tx *store.Tx) error { return tx.CreateAccount(&a) }); err != nil {
+		b.t.Fatal(err)
+	}
+	return a
 }
 
 // useSmarthost does what the owner does to send through a server here.

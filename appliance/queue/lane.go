@@ -15,7 +15,8 @@ import (
 // The gaps between attempts: they begin with firstGap and double up to
 // lastGap, each made up to a fifth longer or shorter so that messages that
 // failed together do not come back together. A smarthost, which carries
-// everything, is asked again sooner.
+// everything, is asked again sooner, and so is a domain whose servers could not
+// be looked up: that is more often the home's line than the domain.
 const (
 	firstGap         = time.Minute
 	lastGap          = 4 * time.Hour
@@ -253,18 +254,19 @@ func (q *Queue) reached(name string) {
 	l.failures, l.until, l.reason, l.answers = 0, time.Time{}, nil, true
 }
 
-// unreachable has a lane wait.
-func (q *Queue) unreachable(w way, f *relay.Failure) {
+// unreachable has a lane wait, and returns until when.
+func (q *Queue) unreachable(w way, f *relay.Failure) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lane(w.lane)
 	l.failures++
 	l.answers = false
 	most := lastGap
-	if w.route.Smarthost != nil {
+	if w.route.Smarthost != nil || f.Status == "4.4.3" {
 		most = lastSmarthostGap
 	}
 	l.until, l.reason = time.Now().Add(gap(l.failures, most, rand.Float64())), f
+	return l.until
 }
 
 // putOff has messages wait with their lane.

@@ -170,6 +170,12 @@ func (q *Queue) note(m *store.Queued, to *store.QueuedRecipient, result relay.Re
 	if to.Next.IsZero() {
 		to.Next = o.now.Add(gap(to.Attempts, lastGap, o.spread))
 	}
+	for _, age := range []time.Duration{DelayAge, MaxAge} { // the sender is told in time
+		if due := born(m).Add(age + time.Second); q.clockSet() && o.now.Before(due) && to.Next.After(due) {
+			to.Next = due
+			break
+		}
+	}
 	q.age(m, to, o.now)
 }
 

@@ -44,6 +44,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,7 +127,7 @@ func (q *Queue) begin() {
 // way have ended, relay.StopTime after that at the latest.
 func (q *Queue) Run(ctx context.Context) error {
 	q.begin()
-	watch := q.Hub.Watch(events.Queue, events.Settings, events.Health)
+	watch := q.Hub.Watch(events.Queue, events.Settings)
 	defer watch.Close()
 	if err := q.recover(ctx); err != nil {
 		return err
@@ -242,6 +243,24 @@ func (q *Queue) Retry() {
 	}
 	q.mu.Unlock()
 	q.nudge()
+}
+
+// Online tells the queue that the network has come back: what could not be
+// reached is tried again at once. What a server has put off is not.
+func (q *Queue) Online() error {
+	q.Retry() // else what becomes due is put off with its lane
+	err := q.each(func(m *store.Queued) bool {
+		change := false
+		for i := range m.Recipients {
+			r := &m.Recipients[i]
+			if r.State == store.QueuedWaiting && !r.Next.IsZero() && strings.HasPrefix(r.Answer, "4.4.") {
+				r.Next, change = time.Time{}, true
+			}
+		}
+		return change
+	})
+	q.nudge()
+	return err
 }
 
 // eachBatch is how many messages are looked at in one update.

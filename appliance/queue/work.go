@@ -34,7 +34,6 @@ func (q *Queue) work(ctx context.Context, r *roads, b *batch) {
 		}
 		var f *relay.Failure
 		if errors.As(err, &f) && f.Connection && ctx.Err() == nil {
-			q.unreachable(b.way, f)
 			if err = q.putOff(b.way.lane, b.ids[i+1:], r); err == nil {
 				return
 			}
@@ -147,6 +146,9 @@ func (q *Queue) send(ctx context.Context, r *roads, w way, id store.QueuedID, co
 		// The box is stopping: that is no failure of the destination. What was
 		// being handed over is put back when it starts.
 		return conn, ctx.Err()
+	}
+	if o.all != nil && o.all.Connection {
+		o.until = q.unreachable(w, o.all) // it waits with its lane, not longer
 	}
 	if err := q.settle(r, &o); err != nil {
 		return conn, err
