@@ -170,7 +170,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 func code(err error) int {
 	var password *login.PasswordError
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, post.ErrNotSent), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, post.ErrNotSent), errors.Is(err, login.ErrNoAppPassword), errors.Is(err, update.ErrNoCard), errors.Is(err, update.ErrNoTrial):
 		return http.StatusNotFound
 	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner), errors.Is(err, ErrBackupBusy),
 		errors.Is(err, update.ErrBusy), errors.Is(err, update.ErrNothingToTry):

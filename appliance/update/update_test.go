@@ -248,6 +248,12 @@ func TestSystem(t *testing.T) {
 	if c.Board != "rpi4" || c.Version != "1.2" || c.Running != 3 || !c.Built.Equal(builtNow) || c.Path != root+"/dev/mmcblk0" || !c.Key.Equal(public) {
 		t.Errorf("%+v", c)
 	}
+	if err := os.WriteFile(filepath.Join(root, "etc/posthorn-no-trial"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := System(root); !errors.Is(err, ErrNoTrial) {
+		t.Errorf("a kernel that knows of no trial: %v", err)
+	}
 }
 
 func FuzzReadHead(f *testing.F) {
