@@ -74,7 +74,9 @@ func usedField(name []byte, message bool) string {
 		"content-disposition", "content-language", "content-location", "content-md5":
 		return n
 	case "date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc",
-		"message-id", "in-reply-to", "references", "received", "list-id":
+		"message-id", "in-reply-to", "references", "received", "list-id", "delivered-to",
+		"auto-submitted", "precedence", "x-auto-response-suppress",
+		"list-post", "list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive":
 		if message {
 			return n
 		}
@@ -97,6 +99,7 @@ func (s *Scanner) endField() {
 		return
 	}
 	v := &e.info.Envelope
+	e.info.Automatic = e.info.Automatic || automatic(name, value)
 	switch name {
 	case "date":
 		if v.DateText == "" {
@@ -130,6 +133,10 @@ func (s *Scanner) endField() {
 	case "references":
 		if e.info.References == nil {
 			e.info.References = s.ids(value)
+		}
+	case "delivered-to":
+		if len(e.info.DeliveredTo) < MaxDeliveredTo {
+			e.info.DeliveredTo = append(e.info.DeliveredTo, s.keep(strings.Trim(value, "<>"), 320))
 		}
 	case "list-id":
 		if e.info.ListID == "" {

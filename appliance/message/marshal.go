@@ -81,6 +81,7 @@ type trim struct{ text, list, depth int }
 func (t trim) info(i *Info, depth int) *Info {
 	c := *i
 	c.References, c.ListID = t.strings(i.References), t.string(i.ListID)
+	c.DeliveredTo = t.strings(i.DeliveredTo)
 	e := &c.Envelope
 	e.Subject, e.MessageID = t.string(e.Subject), t.string(e.MessageID)
 	e.InReplyTo = t.strings(e.InReplyTo)

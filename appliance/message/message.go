@@ -100,6 +100,13 @@ type Info struct {
 	// perhaps a description, and the list's name in angle brackets.
 	ListID string `cbor:"13,keyasint,omitempty"`
 
+	// Automatic tells that the header says no person wrote the message to its
+	// recipient: a list's mail, a notice, an automatic answer (RFC 3834).
+	Automatic bool `cbor:"14,keyasint,omitempty"`
+	// DeliveredTo are the Delivered-To fields from the top, at most
+	// MaxDeliveredTo: who has had the message before and passed it on.
+	DeliveredTo []string `cbor:"15,keyasint,omitempty"`
+
 	// BareLF tells of a line feed without a carriage return before it, and
 	// BareCR of the reverse; RFC 5322 section 2.3 allows neither. NUL tells of
 	// a zero byte. The five marks are set on the outermost message only.
