@@ -6,6 +6,7 @@ const form = document.getElementById("letter");
 const words = document.getElementById("words").dataset;
 const status = document.getElementById("status");
 const csrf = form.elements.csrf.value;
+const path = form.getAttribute("action"); // form.action is a button
 
 // say puts a line under the form, which screen readers read out.
 function say(text, ...args) {
@@ -37,7 +38,7 @@ function save() {
   if (!changed || saving || uploading) return saving ?? Promise.resolve();
   changed = false;
   last = Date.now();
-  saving = fetch(form.action, { method: "POST", body: fields({ action: "save" }), headers: { Accept: "application/json", "X-CSRF-Token": csrf } })
+  saving = fetch(path, { method: "POST", body: fields({ action: "save" }), headers: { Accept: "application/json", "X-CSRF-Token": csrf } })
     .then(async (answer) => {
       const body = await answer.json();
       if (!answer.ok) throw new Error(body.error);
@@ -59,7 +60,7 @@ setInterval(() => { if (Date.now() - last >= every) save(); }, 1000);
 let leaving = false;
 addEventListener("pagehide", () => {
   if (!changed || leaving) return;
-  navigator.sendBeacon(form.action, fields({ action: "save" }));
+  navigator.sendBeacon(path, fields({ action: "save" }));
 });
 
 // A form that is submitted waits for the save under way, or it might be
@@ -134,7 +135,7 @@ function send(files) {
   say(words.uploading);
   return new Promise((done) => {
     const request = new XMLHttpRequest();
-    request.open("POST", form.action);
+    request.open("POST", path);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRF-Token", csrf);
