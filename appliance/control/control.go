@@ -26,6 +26,7 @@
 //	GET    /accounts/{name}/app-passwords     POST /accounts/{name}/app-passwords
 //	DELETE /accounts/{name}/app-passwords/{which}
 //	GET    /accounts/{name}/sent              POST /accounts/{name}/sent/withdraw
+//	GET    /accounts/{name}/deleted           POST /accounts/{name}/rescue
 //	GET    /aliases                           PUT  /aliases/{address}
 //	DELETE /aliases/{address}
 //	GET    /outbox                            mail that waits to leave

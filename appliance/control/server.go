@@ -90,6 +90,7 @@ func (b *Box) Handler() http.Handler {
 	b.swapRoutes(route)
 	b.certificateRoutes(route)
 	b.powerRoutes(route)
+	b.rescueRoutes(route)
 	mux.HandleFunc("GET /accounts/{name}/export", b.serveExport)
 	mux.HandleFunc("GET /backup", b.serveBackup)
 	b.screenRoute(mux)

@@ -10,6 +10,7 @@
 //	page      routes with guards, layout, notices, errors, static files
 //	setup     the first set-up, and invitations
 //	connect   connecting a device, and the first look without TLS
+//	house     how the box fares, and the owner's settings
 //	me        logging in, and what belongs to a person
 //	compose   letters people write, as messages
 //	write     the writing page, the Outbox, sending
@@ -34,6 +35,7 @@ import (
 	"posthorn/appliance/events"
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/connect"
+	"posthorn/appliance/web/house"
 	"posthorn/appliance/web/mail"
 	"posthorn/appliance/web/me"
 	"posthorn/appliance/web/page"
@@ -98,6 +100,7 @@ func (s *Server) areas() []area {
 	return []area{
 		s.setup,
 		&connect.Connect{Site: s.site, New: s.fresh},
+		&house.House{Site: s.site, Store: s.Store, Hub: s.Hub, Control: s.Control},
 		&me.Me{Site: s.site, Keeper: s.Keeper},
 		&mail.Mail{Site: s.site, Store: s.Store, Hub: s.Hub, Office: s.Control.Office},
 		&sorting.Sorting{Site: s.site, Store: s.Store},
