@@ -104,9 +104,9 @@ func TestFiveDays(t *testing.T) {
 			if n := len(b.mailbox("alice", "INBOX")); n == 1 && delayed == 0 {
 				delayed = time.Since(begun)
 			}
-			if off == 0 && len(tried) == 11 { // the last gaps are all alike
+			if off == 0 && delayed > 0 {
 				off = len(tried)
-				b.rest(110 * time.Hour)
+				b.rest(time.Until(begun.Add(MaxAge - 10*time.Minute)))
 			}
 		}
 		took := time.Since(begun)
@@ -140,10 +140,10 @@ func TestSmarthostGone(t *testing.T) {
 	inBubble(t, -1, func(t *testing.T, b *bubble) {
 		b.pipes.down.Store(true)
 		b.submit("", "x@far.example")
-		time.Sleep(2 * time.Hour)
+		time.Sleep(time.Hour)
 		r := b.waiting()[0].Recipients[0]
-		if r.Attempts < 9 || r.Attempts > 14 || time.Since(r.Last) > lastSmarthostGap*6/5+idlePause {
-			t.Errorf("after two hours: %+v", r)
+		if r.Attempts < 6 || r.Attempts > 10 || time.Since(r.Last) > lastSmarthostGap*6/5+idlePause {
+			t.Errorf("after an hour: %+v", r)
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestSmarthostGone(t *testing.T) {
 func TestNoClock(t *testing.T) {
 	inBubble(t, 0, func(t *testing.T, b *bubble) {
 		b.clock.Store(false)
-		at := time.Now().Add(MaxAge + time.Hour)
+		at := time.Now().Add(MaxAge + 30*time.Minute)
 		b.submit("X-Send-At: "+at.Format(time.RFC3339)+"\r\n", "scheduled@far.example")
 		b.submit("X-Send-At: "+at.Format(time.RFC3339)+"\r\n", "bob@mailbox.local")
 		b.submit("", "now@far.example")
@@ -183,7 +183,7 @@ func TestNoClock(t *testing.T) {
 		if len(b.e.got()) != 2 || len(b.mailbox("bob", "INBOX")) != 1 {
 			t.Error("the scheduled messages did not leave at their time")
 		}
-		if w := b.waiting(); len(w) != 1 || w[0].Accepted.Before(at.Add(-time.Hour)) {
+		if w := b.waiting(); len(w) != 1 || w[0].Accepted.Before(at.Add(-30*time.Minute)) {
 			t.Errorf("age does not count from when the clock was set: %+v", w)
 		}
 	})
@@ -225,7 +225,7 @@ func TestOnline(t *testing.T) {
 		for range 30 {
 			b.submit("", "x@far.example")
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(20 * time.Minute)
 		if n := len(b.waiting()); n != 30 {
 			t.Fatalf("%d messages wait, want 30", n)
 		}

@@ -91,6 +91,9 @@ func (q *Queue) load(r *roads, lane string, id store.QueuedID) (*job, error) {
 		if j.info, err = message.Unmarshal(m.Meta); err != nil {
 			return err
 		}
+		if rec.Forwarded != "" {
+			return nil // not ours to vouch for
+		}
 		j.key, err = domainKey(tx, j.info)
 		return err
 	})
@@ -170,18 +173,21 @@ func (q *Queue) hand(ctx context.Context, conn *relay.Conn, j *job) ([]relay.Res
 	if err != nil {
 		return nil, err
 	}
-	signature := ""
+	rec := j.record
+	top := "" // the fields that only what leaves has
+	if rec.Forwarded != "" {
+		top = "Delivered-To: " + rec.Forwarded + "\r\n"
+	}
 	if j.key != nil {
-		if signature, err = l.sign(j.key); err != nil {
+		if top, err = l.sign(j.key); err != nil {
 			return nil, err
 		}
 	}
 	text := l.open()
 	defer text.Close()
-	rec := j.record
-	return conn.Send(ctx, &relay.Message{From: rec.From, Recipients: j.to, Size: l.size + int64(len(signature)), Body: l.body,
+	return conn.Send(ctx, &relay.Message{From: rec.From, Recipients: j.to, Size: l.size + int64(len(top)), Body: l.body,
 		UTF8: needsUTF8(j), Secure: rec.Secure, Return: rec.Return, Envid: rec.Envid,
-		Text:  io.MultiReader(strings.NewReader(signature), text),
+		Text:  io.MultiReader(strings.NewReader(top), text),
 		Final: func(accepted []string) error { return q.mark(rec.ID, accepted) }})
 }
 
