@@ -77,6 +77,10 @@ type Queued struct {
 	Scheduled bool      `cbor:"16,keyasint,omitempty"` // NotBefore was asked for
 
 	Recipients []QueuedRecipient `cbor:"17,keyasint"` // at most MaxQueuedRecipients
+
+	// Forwarded is the address of the account whose mail this is a copy of; it
+	// goes out in a Delivered-To field. "": the message is no such copy.
+	Forwarded string `cbor:"18,keyasint,omitempty"`
 }
 
 // QueuedRecipient is one forward path of a queued message.

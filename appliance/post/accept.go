@@ -183,7 +183,8 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	places, err := d.putAll(to, id, p.blob.Size(), p.marks)
+	a := &arrival{id: id, size: p.blob.Size(), from: e.From, name: p.name, utf8: e.UTF8, body: e.Body, now: p.now, marks: p.marks}
+	places, err := d.putAll(to, a)
 	if err != nil {
 		return false, err
 	}
@@ -191,23 +192,32 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return len(to) > 0, d.remember(e, p, id, places, q)
+	return len(to) > 0, d.remember(e, p, a, places, q)
 }
 
 // putAll appends to every mailbox, once each, as the rules of its account say.
-// What is junk is not for rules to file.
-func (d *directory) putAll(to []delivery, id store.MessageID, size int64, m marks) (places []store.Place, err error) {
-	rules := sorter{d: d, id: id}
+// What is junk is not for rules to file. Then it does what else the account
+// wants done with what arrives.
+func (d *directory) putAll(to []delivery, a *arrival) (places []store.Place, err error) {
+	keep := make(map[store.AccountID]bool)
 	for _, one := range to {
+		if _, done := keep[one.account]; !done {
+			if keep[one.account], err = d.forward(a, one.account); err != nil {
+				return nil, err
+			}
+		}
+		if !keep[one.account] {
+			continue
+		}
 		mb, err := d.mailbox(one)
 		if err != nil {
 			return nil, err
 		}
 		var flags store.Flags
-		if m.junk {
+		if a.junk {
 			mb, err = d.junk(one.account, mb)
 		} else {
-			mb, flags, err = rules.sort(one.account, mb)
+			mb, flags, err = d.sort(a, one.account, mb)
 		}
 		if err != nil {
 			return nil, err
@@ -215,29 +225,34 @@ func (d *directory) putAll(to []delivery, id store.MessageID, size int64, m mark
 		if slices.ContainsFunc(places, func(p store.Place) bool { return p.Mailbox == mb }) {
 			continue
 		}
-		uid, err := d.put(one.account, mb, id, size, flags, m.keywords)
+		uid, err := d.put(one.account, mb, a, flags)
 		if err != nil {
 			return nil, err
 		}
 		places = append(places, store.Place{Account: one.account, Mailbox: mb, UID: uid})
 	}
+	for account := range keep {
+		if err := d.answer(a, account); err != nil {
+			return nil, err
+		}
+	}
 	return places, nil
 }
 
 // put appends to one mailbox and says whose quota was in the way.
-func (d *directory) put(account store.AccountID, mb store.MailboxID, id store.MessageID, size int64, flags store.Flags, keywords []string) (uid uint32, err error) {
-	e, err := d.tx.Append(mb, id, flags, keywords)
+func (d *directory) put(account store.AccountID, mb store.MailboxID, a *arrival, flags store.Flags) (uid uint32, err error) {
+	e, err := d.tx.Append(mb, a.id, flags, a.keywords)
 	if !errors.Is(err, store.ErrQuota) {
 		return e.UID, err
 	}
-	a, lookup := d.tx.Account(account)
+	acct, lookup := d.tx.Account(account)
 	if lookup != nil {
 		return 0, lookup
 	}
-	if size > a.Quota {
-		return 0, fmt.Errorf("<%s>: %w", a.Name, ErrNeverFits)
+	if a.size > acct.Quota {
+		return 0, fmt.Errorf("<%s>: %w", acct.Name, ErrNeverFits)
 	}
-	return 0, fmt.Errorf("<%s>: mailbox is full: %w", a.Name, store.ErrQuota)
+	return 0, fmt.Errorf("<%s>: mailbox is full: %w", acct.Name, store.ErrQuota)
 }
 
 // summary names recipients in the log: all of a few, the first of many.

@@ -187,7 +187,7 @@ func (d *Draft) Enqueue(tx *store.Tx, mb *store.Mailbox, uid uint32) error {
 	if err := tx.Enqueue(q); err != nil {
 		return err
 	}
-	return dir.remember(e, &parcel{messageID: d.messageID, now: d.now}, id, nil, q)
+	return dir.remember(e, &parcel{messageID: d.messageID, now: d.now}, &arrival{id: id}, nil, q)
 }
 
 // Name is the queue id, as the log knows it.

@@ -62,6 +62,10 @@ var (
 	// ErrMoving: a message can't be withdrawn now because it is moved about.
 	ErrMoving = errors.New("the message is being moved at this moment, try again")
 
+	// ErrSetting: what somebody wants done with their mail makes no sense; the
+	// text says why.
+	ErrSetting = errors.New("not possible")
+
 	// ErrForged: mail from outside says that it is from here (550 5.7.1).
 	ErrForged = errors.New("mail of this household is taken from its people only; log in on port 465 or 587 to send it")
 

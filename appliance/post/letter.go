@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"mime"
+	"slices"
 	"strings"
 	"time"
 
+	"posthorn/appliance/message"
 	"posthorn/store"
 )
 
@@ -31,16 +34,42 @@ func (l *letter) write(domain string, now time.Time) string {
 	}
 	fmt.Fprintf(&b, "From: %s\r\nTo: <%s>\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n", author, path(l.to),
 		encoded(l.subject), now.Format(time.RFC1123Z), rand.Text(), domain)
-	if l.inReplyTo != "" {
+	if isID(l.inReplyTo) {
 		fmt.Fprintf(&b, "In-Reply-To: <%s>\r\n", l.inReplyTo)
 	}
-	if len(l.references) > 0 {
-		fmt.Fprintf(&b, "References: <%s>\r\n", strings.Join(l.references, ">\r\n <"))
+	if refs := slices.DeleteFunc(slices.Clone(l.references), func(id string) bool { return !isID(id) }); len(refs) > 0 {
+		fmt.Fprintf(&b, "References: <%s>\r\n", strings.Join(refs, ">\r\n <"))
 	}
 	fmt.Fprintf(&b, "Auto-Submitted: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"+
 		"Content-Transfer-Encoding: 8bit\r\n\r\n", l.kind)
 	b.WriteString(strings.ReplaceAll(strings.TrimRight(l.text, "\n")+"\n", "\n", "\r\n"))
 	return b.String()
+}
+
+// isID tells whether a Message-ID of somebody else can stand in a header field
+// as it is.
+func isID(id string) bool {
+	const max = 250
+	return id != "" && len(id) <= max && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '<' || r == '>' })
+}
+
+// write puts a letter on its way within the transaction that d is of. It is
+// short, so that its body goes to disk with it. That there is room for it was
+// looked at before.
+func (d *directory) write(e *Envelope, l *letter, now time.Time) error {
+	p := &parcel{blob: d.office.Store.NewBlob(), name: newID(), now: now}
+	scanner := message.NewScanner()
+	if _, err := io.WriteString(io.MultiWriter(p.blob, scanner), d.office.trace(e, p.name, now)+l.write(d.name, now)); err != nil {
+		return err
+	}
+	info := scanner.Finish()
+	p.messageID = info.Envelope.MessageID
+	var err error
+	if p.meta, err = info.Marshal(); err != nil {
+		return err
+	}
+	_, err = d.deliver(e, p)
+	return err
 }
 
 // encoded makes text fit for an unstructured header field (RFC 2047), folded.

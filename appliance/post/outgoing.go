@@ -111,11 +111,13 @@ func (o *Office) Release(tx *store.Tx, q *store.Queued, now, retry time.Time) er
 	if err != nil {
 		return err
 	}
-	places, err := d.putAll(to, q.Message, q.Size, marks{})
+	a := &arrival{id: q.Message, size: q.Size, from: q.From, name: q.Name, utf8: q.UTF8, body: q.Body, now: now,
+		forwarded: q.Forwarded != ""}
+	places, err := d.putAll(to, a)
 	if err != nil {
 		return fmt.Errorf("deliver %s: %w", q.Name, err)
 	}
-	return d.rememberLate(q, places)
+	return d.rememberLate(q, a, places)
 }
 
 // Judge notes in q what Release would, and delivers nothing.

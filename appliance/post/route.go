@@ -16,6 +16,7 @@ const MaxAliasSteps = 256
 
 // directory looks addresses up in one transaction.
 type directory struct {
+	office    *Office
 	tx        *store.Tx
 	settings  store.Settings
 	name      string
@@ -39,7 +40,7 @@ func (o *Office) directory(tx *store.Tx) (*directory, error) {
 			formerly = append(formerly, name+".local")
 		}
 	}
-	return &directory{tx: tx, settings: s, name: o.Name(), formerly: formerly, addresses: addresses, clockSet: o.clockSet()}, nil
+	return &directory{office: o, tx: tx, settings: s, name: o.Name(), formerly: formerly, addresses: addresses, clockSet: o.clockSet()}, nil
 }
 
 // route is where one address leads.

@@ -8,11 +8,11 @@ import (
 
 // remember notes where the mail of somebody who is logged in went, so that it
 // can be withdrawn ([Office.Withdraw]). q is its part in the queue, or nil.
-func (d *directory) remember(e *Envelope, p *parcel, id store.MessageID, here []store.Place, q *store.Queued) error {
+func (d *directory) remember(e *Envelope, p *parcel, a *arrival, here []store.Place, q *store.Queued) error {
 	if e.Submitter == nil {
 		return nil
 	}
-	s := &store.Sent{Message: id, Account: e.Submitter.ID, MessageID: p.messageID, At: p.now, Places: here}
+	s := &store.Sent{Message: a.id, Account: e.Submitter.ID, MessageID: p.messageID, At: p.now, Places: here, Onward: a.onward}
 	if q != nil {
 		s.Queued, s.Elsewhere = q.ID, d.goesElsewhere(q)
 	}
@@ -20,7 +20,7 @@ func (d *directory) remember(e *Envelope, p *parcel, id store.MessageID, here []
 }
 
 // rememberLate adds where a message was put that had waited in the queue.
-func (d *directory) rememberLate(q *store.Queued, here []store.Place) error {
+func (d *directory) rememberLate(q *store.Queued, a *arrival, here []store.Place) error {
 	s, err := d.tx.Sent(q.Message)
 	if isNotFound(err) {
 		return nil // nobody's, or older than what is remembered
@@ -29,6 +29,7 @@ func (d *directory) rememberLate(q *store.Queued, here []store.Place) error {
 		return err
 	}
 	s.Places = append(s.Places, here...)
+	s.Onward = append(s.Onward, a.onward...)
 	s.Elsewhere = s.Elsewhere || d.goesElsewhere(q)
 	return d.tx.PutSent(s)
 }

@@ -229,8 +229,13 @@ func (d *directory) take(w *Withdrawal, at whereabouts) error {
 		}
 		s.Places = slices.DeleteFunc(s.Places, func(p store.Place) bool { return !others(p) })
 	}
+	for _, account := range s.Onward { // who keeps no copy here
+		if a, err := tx.Account(account); err == nil && !slices.ContainsFunc(w.Fates, func(f RecipientsFate) bool { return f.Who == a.Name }) {
+			w.Fates = append(w.Fates, RecipientsFate{a.Name, Left})
+		}
+	}
 	s.Places = stay
-	if len(stay) == 0 && s.Queued == 0 && !s.Elsewhere {
+	if len(stay) == 0 && len(s.Onward) == 0 && s.Queued == 0 && !s.Elsewhere {
 		return tx.DeleteSent(s)
 	}
 	return tx.PutSent(s)

@@ -1,0 +1,177 @@
+package post
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"posthorn/appliance/message"
+	"posthorn/store"
+)
+
+// Limits of forwarding.
+const (
+	MaxForward = 10 // addresses of one account
+	// maxForwardHops is how many systems a message may have passed that is
+	// still passed on: less than MaxReceived, so that what goes round ends
+	// here, in a mailbox, and not in a refusal.
+	maxForwardHops = 25
+)
+
+// Forward says where copies of an account's mail go.
+//
+// A copy leaves through the queue like other mail, with the account's own
+// address as its reverse path: the systems it goes to look whether this box may
+// send for that domain, as it may not for the author's, and what becomes of the
+// copy is for the account to know and nobody else. Notices, which have no
+// reverse path, are never forwarded, so that one about a copy that could not be
+// delivered makes no other. A copy bears a Delivered-To field; mail that has one
+// of this account has been here before and stays.
+type Forward struct {
+	To   []string `json:"to"`   // addresses elsewhere, at most MaxForward
+	Keep bool     `json:"keep"` // the mailbox has it too
+}
+
+func forwardName(account store.AccountID) string { return store.AccountValue(account, "forward") }
+
+// ForwardOf reads where an account's mail is forwarded; nil for nowhere.
+func ForwardOf(tx *store.Tx, account store.AccountID) (*Forward, error) {
+	v, err := tx.Value(forwardName(account))
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := new(Forward)
+	if err := json.Unmarshal(v, f); err != nil {
+		return nil, fmt.Errorf("forwarding of account %d: %w: %v", account, store.ErrCorrupt, err)
+	}
+	return f, nil
+}
+
+// PutForward sets it; nil is nowhere. The error is ErrSetting with the reason.
+func (o *Office) PutForward(tx *store.Tx, account store.AccountID, f *Forward) error {
+	if f == nil {
+		return tx.DeleteValue(forwardName(account))
+	}
+	d, err := o.directory(tx)
+	if err != nil {
+		return err
+	}
+	if len(f.To) == 0 || len(f.To) > MaxForward {
+		return fmt.Errorf("%w: mail is forwarded to 1 to %d addresses", ErrSetting, MaxForward)
+	}
+	for _, address := range f.To {
+		_, domain, err := Split(address)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %q: %v", ErrSetting, address, err)
+		case d.isLocal(domain):
+			return fmt.Errorf("%w: %s is on this box; an alias has mail go to others here", ErrSetting, address)
+		}
+	}
+	v, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	return tx.PutValue(forwardName(account), v)
+}
+
+// arrival is a message that is being delivered to people here.
+type arrival struct {
+	id   store.MessageID
+	size int64
+	from string // reverse path
+	name string // queue id
+	utf8 bool
+	body string
+	now  time.Time
+	marks
+	forwarded bool // by this box; it came back to it through the queue
+
+	info   *message.Info     // read when first needed
+	onward []store.AccountID // who had it passed on
+}
+
+// read reads what is known of the message. What can't be read is as if it were
+// automatic: nothing more is done with it.
+func (d *directory) read(a *arrival) (*message.Info, error) {
+	if a.info != nil {
+		return a.info, nil
+	}
+	m, err := d.tx.Message(a.id)
+	if err != nil {
+		return nil, err
+	}
+	if a.info, err = message.Unmarshal(m.Meta); err != nil {
+		a.info = &message.Info{Automatic: true}
+	}
+	return a.info, nil
+}
+
+// forward passes a message on as an account has said, and tells whether its
+// mailbox is to have it too.
+func (d *directory) forward(a *arrival, account store.AccountID) (keep bool, err error) {
+	f, err := ForwardOf(d.tx, account)
+	if errors.Is(err, store.ErrCorrupt) || err == nil && f == nil {
+		return true, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	if a.from == "" || a.junk || a.forwarded || d.settings.Sending == store.SendNone {
+		return true, nil
+	}
+	info, err := d.read(a)
+	if err != nil {
+		return true, err
+	}
+	own, err := d.address(account)
+	if err != nil {
+		return true, err
+	}
+	if info.Received > maxForwardHops || slices.ContainsFunc(info.DeliveredTo, func(s string) bool { return d.same(s, own) }) {
+		return true, nil
+	}
+	q := &store.Queued{Account: account, Message: a.id, Name: a.name, From: own, Body: a.body, UTF8: a.utf8,
+		NotBefore: a.now, Accepted: d.accepted(a.now), Forwarded: own}
+	for _, address := range f.To {
+		if !strings.EqualFold(address, a.from) { // never back to who sent it
+			q.Recipients = append(q.Recipients, store.QueuedRecipient{Address: address})
+		}
+	}
+	if len(q.Recipients) == 0 {
+		return true, nil
+	}
+	if err := d.tx.Enqueue(q); err != nil {
+		return true, err
+	}
+	a.onward = append(a.onward, account)
+	return f.Keep, nil
+}
+
+// address is the one an account writes as when nobody says otherwise: its name
+// at the main domain.
+func (d *directory) address(account store.AccountID) (string, error) {
+	a, err := d.tx.Account(account)
+	if err != nil {
+		return "", err
+	}
+	domain := d.name
+	if len(d.settings.Domains) > 0 {
+		domain = d.settings.Domains[0]
+	}
+	return a.Name + "@" + domain, nil
+}
+
+// same tells whether an address is an account's own, at any of the box's
+// domains.
+func (d *directory) same(address, own string) bool {
+	local, domain, err := Split(address)
+	name, _, _ := strings.Cut(own, "@")
+	return err == nil && strings.EqualFold(local, name) && d.isLocal(domain)
+}
