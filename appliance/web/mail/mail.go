@@ -26,7 +26,7 @@ import (
 	"posthorn/store"
 )
 
-//go:embed templates static
+//go:embed all:templates static
 var files embed.FS
 
 // Mail serves the pages. Its exported fields must be set.
