@@ -136,7 +136,7 @@ func (s *Source) file(p *message.Part) File {
 	}
 	f := File{Name: FileName(name), Type: MediaType(p.Type + "/" + p.Subtype), Size: p.BodySize}
 	if p.Encoding == "base64" {
-		f.Size = p.BodySize * 57 / 78
+		f.Size = (p.BodySize - p.BodySize/78*2) / 4 * 3 // lines of 76 and their ends
 	}
 	if p.Embedded != nil && s.travels() && p.Encoding != "base64" && p.Encoding != "quoted-printable" {
 		f.Whole, f.EightBit = true, s.Info.EightBitBody || s.Info.EightBitHeader
