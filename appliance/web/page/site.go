@@ -79,6 +79,7 @@ type Site struct {
 	own   *Area // the frame's own
 	areas map[string]*Area
 	nav   []Entry
+	about []Entry
 
 	mu   sync.Mutex
 	sets map[setKey]*set
@@ -99,6 +100,16 @@ func (s *Site) Navigate(e Entry) {
 	s.nav = append(s.nav, e)
 	slices.SortStableFunc(s.nav, func(a, b Entry) int { return cmp.Compare(a.Order, b.Order) })
 }
+
+// About adds an entry to the list on /me of what a person can set for
+// themselves. Its words have two keys: Key, and Key + ".is" for what it does.
+func (s *Site) About(e Entry) {
+	s.about = append(s.about, e)
+	slices.SortStableFunc(s.about, func(a, b Entry) int { return cmp.Compare(a.Order, b.Order) })
+}
+
+// OwnPages is that list.
+func (s *Site) OwnPages() []Entry { return s.about }
 
 // Home is the path of the page a person comes to first: an owner's is the
 // status, everybody else's the first of the menu.

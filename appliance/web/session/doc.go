@@ -24,6 +24,14 @@
 // cookie for the visit. It is masked anew in each page, so that compression
 // tells nothing about it. On top of it come the browser's own word on where a
 // request comes from (Sec-Fetch-Site, Origin) and SameSite cookies.
+//
+// # Second factors
+//
+// An account can ask for more than its password: a time-based code (RFC 6238),
+// a passkey (WebAuthn), or one of ten recovery codes. A login whose password
+// was right waits in memory until one of them comes; no session exists before.
+// Wrong codes slow the next ones of the account, whatever address they come
+// from, for each of them is tried by somebody who knows the password.
 package session
 
 import "time"

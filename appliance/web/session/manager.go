@@ -28,6 +28,9 @@ type Manager struct {
 	ClockSet func() bool
 	// Log is told of sessions that begin and end; nil discards.
 	Log *slog.Logger
+
+	waiting waiting
+	making  making
 }
 
 // record is one session as it is stored.
