@@ -123,35 +123,47 @@ func (d *directory) forward(a *arrival, account store.AccountID) (keep bool, err
 	if err != nil {
 		return true, err
 	}
-	if a.from == "" || a.junk || a.forwarded || d.settings.Sending == store.SendNone {
-		return true, nil
+	before := len(a.onward)
+	if err := d.passOn(a, account, f.To); err != nil {
+		return true, err
+	}
+	return f.Keep || len(a.onward) == before, nil
+}
+
+// passOn sends copies of a message on for an account, unless it is one that is
+// not to be: see [Forward]. It notes in a.onward that it did.
+func (d *directory) passOn(a *arrival, account store.AccountID, to []string) error {
+	if len(to) == 0 || a.from == "" || a.junk || a.forwarded || d.settings.Sending == store.SendNone {
+		return nil
 	}
 	info, err := d.read(a)
 	if err != nil {
-		return true, err
+		return err
 	}
 	own, err := d.address(account)
 	if err != nil {
-		return true, err
+		return err
 	}
 	if info.Received > maxForwardHops || slices.ContainsFunc(info.DeliveredTo, func(s string) bool { return d.same(s, own) }) {
-		return true, nil
+		return nil
 	}
 	q := &store.Queued{Account: account, Message: a.id, Name: a.name, From: own, Body: a.body, UTF8: a.utf8,
 		NotBefore: a.now, Accepted: d.accepted(a.now), Forwarded: own}
-	for _, address := range f.To {
+	for _, address := range to {
 		if !strings.EqualFold(address, a.from) { // never back to who sent it
 			q.Recipients = append(q.Recipients, store.QueuedRecipient{Address: address})
 		}
 	}
 	if len(q.Recipients) == 0 {
-		return true, nil
+		return nil
 	}
 	if err := d.tx.Enqueue(q); err != nil {
-		return true, err
+		return err
 	}
-	a.onward = append(a.onward, account)
-	return f.Keep, nil
+	if !slices.Contains(a.onward, account) {
+		a.onward = append(a.onward, account)
+	}
+	return nil
 }
 
 // address is the one an account writes as when nobody says otherwise: its name

@@ -8,7 +8,8 @@ import (
 )
 
 // sort says which mailbox a message goes to that would go to mb, and with which
-// flags, as the account's rules say. Rules that can't be read hold up no mail.
+// flags, as the account's rules say, and passes copies on that they ask for.
+// Rules that can't be read hold up no mail.
 func (d *directory) sort(a *arrival, account store.AccountID, mb store.MailboxID) (store.MailboxID, store.Flags, error) {
 	list, err := rules.Of(d.tx, account)
 	if errors.Is(err, store.ErrCorrupt) || err == nil && len(list) == 0 {
@@ -22,6 +23,9 @@ func (d *directory) sort(a *arrival, account store.AccountID, mb store.MailboxID
 		return 0, 0, err
 	}
 	v := list.Decide(info)
+	if err := d.passOn(a, account, v.Forward); err != nil {
+		return 0, 0, err
+	}
 	mb, err = v.Target(d.tx, account, mb)
 	return mb, v.Flags, err
 }

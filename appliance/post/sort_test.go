@@ -14,7 +14,7 @@ import (
 // TestRules: mail from outside, from a person of the house and from the queue
 // is sorted the same way; a folder that is gone is the INBOX.
 func TestRules(t *testing.T) {
-	o := house(t, store.Options{}, nil)
+	o := house(t, store.Options{}, func(set *store.Settings) { set.Sending = store.SendDirect })
 	alice, zoe := o.account(t, "alice"), o.account(t, "zoe")
 	err := o.Store.Update(func(tx *store.Tx) error {
 		bank, err := tx.MailboxByName(alice.ID, "Bank")
@@ -26,6 +26,8 @@ func TestRules(t *testing.T) {
 				Then: []rules.Action{{Do: rules.Move, Mailbox: bank.ID}, {Do: rules.Flag}}},
 			{When: []rules.Condition{{What: rules.From, How: rules.Is, Text: "spam@example.org"}},
 				Then: []rules.Action{{Do: rules.Bin}, {Do: rules.Read}}},
+			{When: []rules.Condition{{What: rules.Subject, How: rules.Is, Text: "to be passed on"}},
+				Then: []rules.Action{{Do: rules.Forward, Address: "alice@elsewhere.example"}}},
 		})
 	})
 	if err != nil {
@@ -62,14 +64,25 @@ func TestRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := o.counts(t, alice.ID); got != "INBOX 1 flagged 0 unseen 1, Bank 3 flagged 3 unseen 3, Trash 1 flagged 0 unseen 0" {
+	send(&Envelope{}, "friend@example.com", "to be passed on")
+	err = o.Store.View(func(tx *store.Tx) error {
+		all, err := tx.AllQueued(0, 10)
+		if err == nil && (len(all) != 1 || all[0].Recipients[0].Address != "alice@elsewhere.example" || all[0].From != "alice@example.org") {
+			t.Errorf("passed on: %+v", all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := o.counts(t, alice.ID); got != "INBOX 2 flagged 0 unseen 2, Bank 3 flagged 3 unseen 3, Trash 1 flagged 0 unseen 0" {
 		t.Error(got)
 	}
 	if err := o.Store.Update(func(tx *store.Tx) error { return tx.DeleteMailbox(alice.ID, "Bank") }); err != nil {
 		t.Fatal(err)
 	}
 	send(&Envelope{}, "bank@example.com", "another statement")
-	if got := o.counts(t, alice.ID); !strings.Contains(got, "INBOX 2 flagged 1 unseen 2") {
+	if got := o.counts(t, alice.ID); !strings.Contains(got, "INBOX 3 flagged 1 unseen 3") {
 		t.Errorf("after the folder is gone: %s", got)
 	}
 }

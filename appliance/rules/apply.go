@@ -17,8 +17,8 @@ const MaxApplied = 10000
 const applyBatch = 50
 
 // Apply does to the messages in an account's INBOX what its rules say, and
-// returns how many it moved or marked. A message keeps the marks it has. When
-// ctx ends it stops; what was done stays done.
+// returns how many it moved or marked. A message keeps the marks it has; no
+// copies are sent of it. When ctx ends it stops; what was done stays done.
 func Apply(ctx context.Context, s *store.Store, account store.AccountID) (changed int, err error) {
 	var list List
 	var inbox *store.Mailbox
@@ -69,7 +69,7 @@ func (l List) applyTo(s *store.Store, inbox *store.Mailbox, uids []uint32) (chan
 			if err != nil {
 				return err
 			}
-			if v != (Verdict{}) {
+			if !v.nothing() {
 				verdicts[uid] = v
 			}
 		}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"posthorn/appliance/message"
@@ -12,6 +13,7 @@ const (
 	maxAddresses = 100     // of each field
 	maxCompared  = 8 << 10 // octets of one text
 	maxNames     = 100     // of attached files
+	maxForwards  = 5       // addresses that get a copy, of all rules together
 )
 
 // Verdict is what rules say about a message.
@@ -19,7 +21,11 @@ type Verdict struct {
 	Mailbox store.MailboxID // where it goes; 0: where it would go anyway
 	Bin     bool            // to Trash
 	Flags   store.Flags     // to be set
+	Forward []string        // addresses that get a copy
 }
+
+// nothing tells whether a message stays as and where it is.
+func (v Verdict) nothing() bool { return v.Mailbox == 0 && !v.Bin && v.Flags == 0 }
 
 // Decide tells what the rules say about a message.
 func (l List) Decide(m *message.Info) Verdict {
@@ -37,6 +43,10 @@ func (l List) Decide(m *message.Info) Verdict {
 				v.Flags |= store.Flagged
 			case Read:
 				v.Flags |= store.Seen
+			case Forward:
+				if len(v.Forward) < maxForwards && !slices.Contains(v.Forward, a.Address) {
+					v.Forward = append(v.Forward, a.Address)
+				}
 			}
 			if a.places() && !placed {
 				placed = true

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"posthorn/store"
@@ -109,16 +110,18 @@ type Do string
 
 // The actions.
 const (
-	Move Do = "move" // to the folder Mailbox
-	Bin  Do = "bin"  // to Trash
-	Flag Do = "flag" // \Flagged
-	Read Do = "read" // \Seen
+	Move    Do = "move"    // to the folder Mailbox
+	Bin     Do = "bin"     // to Trash
+	Flag    Do = "flag"    // \Flagged
+	Read    Do = "read"    // \Seen
+	Forward Do = "forward" // a copy to Address, as mail comes in
 )
 
 // Action is something that is done with a message.
 type Action struct {
 	Do      Do              `json:"do"`
 	Mailbox store.MailboxID `json:"mailbox,omitempty"` // for Move
+	Address string          `json:"address,omitempty"` // for Forward
 }
 
 // name is the store's name for an account's list.
@@ -231,6 +234,15 @@ func (a *Action) places() bool { return a.Do == Move || a.Do == Bin }
 func (a *Action) check(tx *store.Tx, account store.AccountID) error {
 	switch a.Do {
 	case Bin, Flag, Read:
+		return nil
+	case Forward:
+		at := strings.LastIndexByte(a.Address, '@')
+		if at < 1 || at == len(a.Address)-1 || len(a.Address) > MaxText || !utf8.ValidString(a.Address) ||
+			strings.ContainsFunc(a.Address, func(r rune) bool {
+				return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`<>",;`, r)
+			}) {
+			return fmt.Errorf("%w: a copy goes to an address like name@example.org", ErrRule)
+		}
 		return nil
 	case Move:
 		mb, err := tx.Mailbox(a.Mailbox)

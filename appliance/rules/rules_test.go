@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -149,14 +150,14 @@ func TestOrder(t *testing.T) {
 		{When: when("two"), Then: []Action{{Do: Bin}}, Stop: true},
 		{When: when("two"), Then: []Action{{Do: Read}}},
 	}
-	if got, want := list.Decide(m), (Verdict{Mailbox: 3, Flags: store.Flagged}); got != want {
+	if got, want := list.Decide(m), (Verdict{Mailbox: 3, Flags: store.Flagged}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	list[4].Stop = false
-	if got, want := list.Decide(m), (Verdict{Mailbox: 3, Flags: store.Flagged | store.Seen}); got != want {
+	if got, want := list.Decide(m), (Verdict{Mailbox: 3, Flags: store.Flagged | store.Seen}); !reflect.DeepEqual(got, want) {
 		t.Errorf("without stop: got %+v, want %+v", got, want)
 	}
-	if got, want := list[4:].Decide(m), (Verdict{Bin: true, Flags: store.Seen}); got != want {
+	if got, want := list[4:].Decide(m), (Verdict{Bin: true, Flags: store.Seen}); !reflect.DeepEqual(got, want) {
 		t.Errorf("last two: got %+v, want %+v", got, want)
 	}
 }
@@ -191,6 +192,8 @@ func TestSave(t *testing.T) {
 		"a mailbox to send": {When: one, Then: move(boxes["Outbox/Monday 08:00"])},
 		"drafts":            {When: one, Then: move(boxes["Drafts"])},
 		"unknown action":    {When: one, Then: []Action{{Do: "reply"}}},
+		"copy to nobody":    {When: one, Then: []Action{{Do: Forward, Address: "nobody"}}},
+		"copy injected":     {When: one, Then: []Action{{Do: Forward, Address: "a@example.org>\r\nRCPT TO:<b@example.org"}}},
 		"conditions":        {When: slices.Repeat(one, MaxConditions+1), Then: move(boxes["Bills"])},
 	} {
 		err := s.Update(func(tx *store.Tx) error { return Save(tx, a.ID, List{r}) })

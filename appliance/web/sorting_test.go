@@ -41,13 +41,14 @@ func TestRulesPage(t *testing.T) {
 	}
 	folder := fmt.Sprint(shop)
 	sent(303, url.Values{"test": {"from.contains", "", "size.over"}, "text": {"shop", "", "1,5"}, "folder": {folder}, "flag": {"1"}, "stop": {"1"}})
-	sent(303, url.Values{"test": {"subject.is", "attachment.present"}, "text": {"<b>", ""}, "any": {"1"}, "folder": {"bin"}, "read": {"1"}})
+	sent(303, url.Values{"test": {"subject.is", "attachment.present"}, "text": {"<b>", ""}, "any": {"1"}, "folder": {"bin"}, "read": {"1"}, "copy": {"bob@example.com"}})
 	for want, form := range map[string]url.Values{
 		"at least one condition":   {"folder": {folder}},
 		"Fill in the text":         {"test": {"from.is"}, "text": {" "}, "folder": {folder}},
 		"size in megabytes":        {"test": {"size.over"}, "text": {"huge"}, "folder": {folder}},
 		"Say what the rule does":   {"test": {"from.is"}, "text": {"x"}},
 		"can&#39;t be kept":        {"test": {"from.matches"}, "text": {"x"}, "folder": {folder}},
+		"the address is none":      {"test": {"from.is"}, "text": {"x"}, "copy": {"bob"}},
 		"too many rules or condit": {"test": {"from.is"}, "text": {strings.Repeat("x", 300)}, "folder": {folder}},
 	} {
 		if text := sent(422, form); !strings.Contains(text, want) {
@@ -57,7 +58,7 @@ func TestRulesPage(t *testing.T) {
 	_, text := b.get("/me/rules")
 	for _, want := range []string{
 		"When the sender contains “shop” and the message is larger than 1.5 MB: move it to “Shop &lt;i&gt;”, flag it. Then no further rule.",
-		"When the subject is “&lt;b&gt;” or something is attached: move it to Trash, mark it as read."} {
+		"When the subject is “&lt;b&gt;” or something is attached: move it to Trash, mark it as read, send a copy to bob@example.com."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

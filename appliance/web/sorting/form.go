@@ -21,6 +21,7 @@ type form struct {
 	Folder  string // "": left where it is; "bin"; or a mailbox's number
 	Flag    bool
 	Read    bool
+	Copy    string // address that gets a copy; "": nobody
 	Stop    bool
 	Off     bool
 	Tests   []group
@@ -98,6 +99,8 @@ func (f *form) fill(r *rules.Rule) {
 			f.Flag = true
 		case rules.Read:
 			f.Read = true
+		case rules.Forward:
+			f.Copy = a.Address
 		case rules.Bin:
 			f.Folder = "bin"
 		case rules.Move:
@@ -109,7 +112,7 @@ func (f *form) fill(r *rules.Rule) {
 // parse reads the form as it was sent.
 func parse(r *http.Request) *form {
 	f := &form{Any: r.PostFormValue("any") == "1", Folder: r.PostFormValue("folder"), Flag: r.PostFormValue("flag") != "",
-		Read: r.PostFormValue("read") != "", Stop: r.PostFormValue("stop") != "", Off: r.PostFormValue("off") != ""}
+		Read: r.PostFormValue("read") != "", Stop: r.PostFormValue("stop") != "", Off: r.PostFormValue("off") != "", Copy: strings.TrimSpace(r.PostFormValue("copy"))}
 	f.ID, _ = strconv.Atoi(r.PostFormValue("id")) // 0 is a new one
 	texts := r.PostForm["text"]
 	for i, test := range r.PostForm["test"] {
@@ -152,6 +155,9 @@ func (f *form) rule() rules.Rule {
 	}
 	if f.Read {
 		r.Then = append(r.Then, rules.Action{Do: rules.Read})
+	}
+	if f.Copy != "" {
+		r.Then = append(r.Then, rules.Action{Do: rules.Forward, Address: f.Copy})
 	}
 	return r
 }

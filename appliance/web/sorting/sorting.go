@@ -3,6 +3,7 @@
 package sorting
 
 import (
+	"cmp"
 	"embed"
 	"net/http"
 	"strconv"
@@ -117,7 +118,7 @@ func sentence(c *words.Catalogue, r *rules.Rule, folders map[store.MailboxID]str
 		if a.Do == rules.Move && folder == "" {
 			gone = true
 		}
-		then = append(then, c.Text("sorting.then."+string(a.Do), folder))
+		then = append(then, c.Text("sorting.then."+string(a.Do), cmp.Or(folder, a.Address)))
 	}
 	text = c.Text("sorting.sentence", strings.Join(when, joint), strings.Join(then, ", "))
 	if r.Stop {
