@@ -68,7 +68,7 @@ func (m *Mail) chosen(r *http.Request) (mb *store.Mailbox, uids []uint32, err er
 				return nil, nil, err
 			}
 			if uids = append(uids, uid); len(uids) > maxActed {
-				return nil, nil, page.Refuse(http.StatusRequestEntityTooLarge, "mail.act.many", maxActed)
+				return nil, nil, page.Refuse(http.StatusRequestEntityTooLarge, "mail.act.many", strconv.Itoa(maxActed))
 			}
 		}
 	}

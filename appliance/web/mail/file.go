@@ -19,7 +19,7 @@ import (
 // Limits of files.
 const (
 	// maxZipped is how many files of one message are put into an archive.
-	maxZipped = 500
+	maxZipped = 250
 	// sendTime is how long the sending of a file may stand still, and sendStep
 	// how many octets are to go in that time.
 	sendTime = time.Minute
@@ -130,12 +130,15 @@ func (m *Mail) zip(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	files := sortPieces(l.info, false).files
-	switch {
-	case len(files) == 0:
-		m.area.Fail(w, r, page.ErrNoPage)
-		return
-	case len(files) > maxZipped:
-		m.area.Fail(w, r, page.Refuse(http.StatusRequestEntityTooLarge, "mail.files.many", len(files), maxZipped))
+	if l.opaque() {
+		err = page.Refuse(http.StatusRequestEntityTooLarge, "mail.parts")
+	} else if len(files) > maxZipped {
+		err = page.Refuse(http.StatusRequestEntityTooLarge, "mail.files.many", strconv.Itoa(len(files)), strconv.Itoa(maxZipped))
+	} else if len(files) == 0 {
+		err = page.ErrNoPage
+	}
+	if err != nil {
+		m.area.Fail(w, r, err)
 		return
 	}
 	m.send(w, r, l, func(blob *store.BlobReader) error {

@@ -37,6 +37,9 @@ func (f *folder) Final() bool { return f.Role == store.RoleTrash || f.Role == st
 // Own tells of a folder that a person made.
 func (f *folder) Own() bool { return f.Role == "" && !f.Sends }
 
+// All is how many messages are in it.
+func (f *folder) All() int { return int(f.Messages) }
+
 // Count is the number beside the name: unread ones, but in Drafts and Outbox,
 // where all are to be looked after.
 func (f *folder) Count() uint32 {

@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"mime"
 	"strconv"
 	"strings"
 
@@ -214,11 +213,17 @@ func disposition(how, name string) string {
 		return r
 	}, name)
 	value := how + `; filename="` + plain + `"`
-	if plain != name {
-		encoded := mime.FormatMediaType(how, map[string]string{"filename": name})
-		if _, extended, ok := strings.Cut(encoded, "filename*="); ok {
-			value += "; filename*=" + extended
+	if plain == name {
+		return value
+	}
+	const hex = "0123456789ABCDEF"
+	encoded := []byte("; filename*=UTF-8''")
+	for _, c := range []byte(name) {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
+			encoded = append(encoded, c)
+		} else {
+			encoded = append(encoded, '%', hex[c>>4], hex[c&15])
 		}
 	}
-	return value
+	return value + string(encoded)
 }

@@ -54,6 +54,7 @@ type letter struct {
 	Proof    string
 	Outgoing *outgoing
 	Damaged  bool
+	Parts    bool // it has more parts than are told apart
 
 	info *message.Info
 	blob store.Blob
@@ -65,6 +66,13 @@ type shownBody struct {
 	HTML   bool
 	Blocks []clean.Block
 	Cut    bool
+}
+
+// opaque tells of a message with so many parts that package message keeps none
+// of them: it is one file whose type is not the one in its header.
+func (l *letter) opaque() bool {
+	root := &l.info.Root
+	return l.info.Size > 0 && root.Type == "application" && root.Subtype == "octet-stream" && root.Disposition == "" && root.Params == nil && root.Lines > message.MaxParts
 }
 
 // Flagged tells whether the message is marked.
@@ -109,7 +117,7 @@ func (l *letter) read(tx *store.Tx, mb *store.Mailbox) error {
 	}
 	l.Mailbox, l.Path, l.Flags = mb.ID, pathTo(mb.ID, l.UID), e.Flags
 	l.info, l.blob, l.Envelope = info, msg.Blob, &info.Envelope
-	l.Damaged = info.Size == 0
+	l.Damaged, l.Parts = info.Size == 0, l.opaque()
 	l.Unproven = hasKeyword(e, unproven)
 	if l.At = info.Envelope.Date; l.At.IsZero() {
 		l.At = e.Received
@@ -200,6 +208,9 @@ func (m *Mail) fill(r *http.Request, l *letter) error {
 		return err
 	}
 	defer blob.Close()
+	if l.Parts {
+		return nil
+	}
 	p := sortPieces(l.info, l.Plain)
 	l.Choice = p.choice
 	l.Files = p.files[:min(len(p.files), maxFiles)]
