@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -171,10 +172,14 @@ func manifestChanges(tables []string, listed badger.Manifest, o badger.Options, 
 	return changes
 }
 
-// wholeTable reads a table and verifies its checksums.
+// wholeTable reads a table and verifies its checksums. Badger empties a table
+// that it has merged into another, also while it is read here, and a mapped
+// page that is gone, or that the card can't read, is a fault: an error like
+// others, and not the end of the process.
 func wholeTable(path string, o badger.Options) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if p := recover(); p != nil { // Badger's way to say that an index makes no sense
+		if p := recover(); p != nil { // also Badger's way to say that an index makes no sense
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}()

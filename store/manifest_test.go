@@ -64,3 +64,60 @@ func TestDamagedManifest(t *testing.T) {
 		})
 	}
 }
+
+// TestTableEmptiedWhileRead has a table emptied under those who read it, as
+// Badger does with one that was merged.
+func TestTableEmptiedWhileRead(t *testing.T) {
+	opts := Options{Dir: t.TempDir(), Memory: 256 << 20}
+	s := openTest(t, opts)
+	_, inbox := newAccount(t, s, "alice")
+	for n := range 50 {
+		deliver(t, s, inbox, bytes.Repeat([]byte{byte(n)}, 100))
+	}
+	o := s.db.Opts()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := filepath.Glob(filepath.Join(opts.Dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal("tables:", tables, err)
+	}
+	whole, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wholeTable(tables[0], o); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(tables[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	read := make(chan int)
+	go func() {
+		failed := 0
+		for range 3000 {
+			if wholeTable(tables[0], o) != nil {
+				failed++
+			}
+		}
+		read <- failed
+	}()
+	for {
+		select {
+		case failed := <-read:
+			if failed == 0 {
+				t.Error("the table was never found empty")
+			}
+			return
+		default:
+		}
+		if err := f.Truncate(0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(whole, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
