@@ -228,11 +228,15 @@ func (b *Box) Aliases() ([]Alias, error) {
 	return list, err
 }
 
-// PutAlias makes an alias or replaces its targets.
+// PutAlias makes an alias or replaces its targets. Errors:
+// [store.ErrInvalidName], [post.ErrSetting] for one that leads to nobody.
 func (b *Box) PutAlias(a Alias) error {
 	address := strings.ToLower(a.Address)
 	err := b.Store.Update(func(tx *store.Tx) error {
-		return tx.PutAlias(&store.Alias{Address: address, Targets: a.Targets})
+		if err := tx.PutAlias(&store.Alias{Address: address, Targets: a.Targets}); err != nil {
+			return err
+		}
+		return b.office().CheckAlias(tx, address)
 	})
 	if err == nil {
 		b.log().Info("alias set", "address", address, "targets", a.Targets)

@@ -27,6 +27,8 @@
 //	DELETE /accounts/{name}/app-passwords/{which}
 //	GET    /accounts/{name}/sent              POST /accounts/{name}/sent/withdraw
 //	GET    /accounts/{name}/deleted           POST /accounts/{name}/rescue
+//	GET    /accounts/{name}/vacation          PUT, DELETE the same
+//	GET    /accounts/{name}/forward           PUT  the same
 //	GET    /aliases                           PUT  /aliases/{address}
 //	DELETE /aliases/{address}
 //	GET    /outbox                            mail that waits to leave

@@ -81,6 +81,7 @@ func (b *Box) Handler() http.Handler {
 	b.mailboxRoutes(route)
 	b.outboxRoutes(route)
 	b.sentRoutes(route)
+	b.awayRoutes(route)
 	b.sendingRoutes(route)
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
@@ -176,7 +177,7 @@ func code(err error) int {
 	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrSending), errors.Is(err, ErrLastOwner), errors.Is(err, ErrBackupBusy),
 		errors.Is(err, update.ErrBusy), errors.Is(err, update.ErrNothingToTry):
 		return http.StatusConflict
-	case errors.Is(err, ErrUsage), errors.Is(err, store.ErrInvalidName), errors.As(err, &password), update.Refused(err):
+	case errors.Is(err, ErrUsage), errors.Is(err, post.ErrSetting), errors.Is(err, store.ErrInvalidName), errors.As(err, &password), update.Refused(err):
 		return http.StatusBadRequest
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrQuota):
 		return http.StatusInsufficientStorage

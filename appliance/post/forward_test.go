@@ -157,3 +157,24 @@ func TestForwardSetting(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestCheckAlias(t *testing.T) {
+	o := plainHouse(t, nil)
+	for _, c := range []struct {
+		address, target string
+		fine            bool
+	}{
+		{"loop", "loop", false}, {"LOOP@example.org", "loop@example.org", false}, {"zoe", "zoe", true},
+		{"to", "fro", true}, {"fro", "to", false}, {"new", "carol", true}, {"far", "x@far.example", true}, {"later", "nobody-yet", true},
+	} {
+		err := o.Store.Update(func(tx *store.Tx) error {
+			if err := tx.PutAlias(&store.Alias{Address: c.address, Targets: []string{c.target}}); err != nil {
+				return err
+			}
+			return o.CheckAlias(tx, c.address)
+		})
+		if c.fine != (err == nil) || !c.fine && !errors.Is(err, ErrSetting) {
+			t.Errorf("%s to %s: %v", c.address, c.target, err)
+		}
+	}
+}

@@ -99,6 +99,24 @@ func (d *directory) expand(address string) (route, error) {
 	return route{}, fmt.Errorf("<%s>: %w", address, ErrNoSuchUser)
 }
 
+// CheckAlias returns ErrSetting for an alias whose mail would go to nobody: one
+// that leads back to itself, at once or through others, while no account has
+// its name. It looks at what tx has.
+func (o *Office) CheckAlias(tx *store.Tx, address string) error {
+	d, err := o.directory(tx)
+	if err != nil {
+		return err
+	}
+	full := address
+	if !strings.Contains(full, "@") {
+		full += "@" + d.name
+	}
+	if _, err := d.expand(full); errors.Is(err, ErrAliasLoop) {
+		return fmt.Errorf("%w: the alias %s leads back to itself, and no account has that name; name who is to get its mail", ErrSetting, address)
+	}
+	return nil
+}
+
 // expansion is the work in progress of following one address.
 type expansion struct {
 	*directory

@@ -42,7 +42,7 @@ type env struct {
 }
 
 func commands() []command {
-	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, sentCommands, domainCommands, deviceCommands,
+	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, sentCommands, awayCommands, domainCommands, deviceCommands,
 		upkeepCommands, transferCommands, screenCommands, settingsCommands, certificateCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 
