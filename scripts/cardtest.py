@@ -20,7 +20,7 @@ import time
 import urllib.request
 
 OFFSET = int(os.environ.get("PORT_OFFSET", "4000"))
-START = 240  # seconds a start may take on a busy computer
+START = 480  # seconds a start may take on a busy computer
 USER, PASSWORD = "anna", "correct horse 42"
 SETTINGS = f'[[account]]\nname = "{USER}"\npassword = "{PASSWORD}" # mine\n'
 HERE = pathlib.Path(__file__).parent
