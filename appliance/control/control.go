@@ -43,6 +43,8 @@
 //	DELETE /domains/{name}                    GET  /domains/{name}/records
 //	GET    /update                            POST /update, a signed bundle
 //	POST   /update/trial                      restart into what was installed
+//	GET    /actions                           what owners did on the page
+//	DELETE /accounts/{name}/factors           second factors, when the phone is lost
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
 //	POST   /restore, a backup                 read and verify it beside the store

@@ -88,6 +88,7 @@ func (b *Box) Handler() http.Handler {
 	b.timeZoneRoutes(route)
 	b.updateRoutes(route)
 	b.choiceRoutes(route)
+	b.actionRoutes(route)
 	b.swapRoutes(route)
 	b.certificateRoutes(route)
 	b.powerRoutes(route)

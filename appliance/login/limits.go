@@ -9,3 +9,7 @@ const (
 	verifiedFor = 12 * time.Hour // since the hash was computed
 	wrongFor    = 12 * time.Hour
 )
+
+// FactorsValue is the name of the record of an account's own in which package
+// session keeps its second factors. Without it the password is enough.
+const FactorsValue = "factors"

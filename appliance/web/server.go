@@ -77,7 +77,7 @@ func (s *Server) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.site = &page.Site{Facts: s.Facts, Store: s.Store, Words: all, Log: s.Log,
+	s.site = &page.Site{Facts: s.Facts, Store: s.Store, Words: all, Log: s.Log, Actions: s.Control.Record,
 		Sessions: &session.Manager{Store: s.Store, ClockSet: s.ClockSet, Log: s.Log}}
 	s.setup = &setup.Setup{Site: s.site, Control: s.Control, Code: s.Code}
 	for _, area := range s.areas() {
@@ -101,7 +101,7 @@ func (s *Server) areas() []area {
 		s.setup,
 		&connect.Connect{Site: s.site, New: s.fresh},
 		&house.House{Site: s.site, Store: s.Store, Hub: s.Hub, Control: s.Control},
-		&me.Me{Site: s.site, Keeper: s.Keeper},
+		&me.Me{Site: s.site, Keeper: s.Keeper, Control: s.Control},
 		&mail.Mail{Site: s.site, Store: s.Store, Hub: s.Hub, Office: s.Control.Office},
 		&sorting.Sorting{Site: s.site, Store: s.Store},
 		&write.Write{Site: s.site, Store: s.Store, Office: s.Control.Office, Box: s.Control, Log: s.Log},

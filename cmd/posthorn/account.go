@@ -27,6 +27,8 @@ Change what an account is called and what its person may do.
 
 Only owners change the box's settings. Who is disabled can't log in; mail still
 arrives.`, accountChange},
+	{"account forget-factors", `NAME
+Have the page ask NAME for the password alone, when the phone or key is lost.`, forgetFactors},
 	{"account remove", `NAME [--heir NAME]
 Remove an account and all its mail.
 

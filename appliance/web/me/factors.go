@@ -95,28 +95,23 @@ func (m *Me) setTOTP(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.told(r, "second factor set up: codes")
+	m.Site.Record(r, "me.told.totp")
 	m.showFactors(w, r, codes)
 }
 
-// told writes a change of what lets somebody in to the log.
-func (m *Me) told(r *http.Request, what string) {
-	m.Site.Log.Info(what, "service", "web", "user", session.From(r.Context()).Name, "from", from(r))
-}
-
 func (m *Me) dropTOTP(w http.ResponseWriter, r *http.Request) {
-	m.changeFactors(w, r, "second factor removed: codes", func(f *session.Factors) error {
+	m.changeFactors(w, r, "me.told.totp.off", func(f *session.Factors) error {
 		f.TOTP, f.Step = nil, 0
 		return nil
 	})
 }
 
-func (m *Me) changeFactors(w http.ResponseWriter, r *http.Request, what string, fn func(*session.Factors) error) {
+func (m *Me) changeFactors(w http.ResponseWriter, r *http.Request, key string, fn func(*session.Factors) error) {
 	if err := m.Site.Sessions.ChangeFactors(session.From(r.Context()).Account, fn); err != nil {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.told(r, what)
+	m.Site.Record(r, key)
 	m.Site.Notice(w, r, "me.kept")
 	http.Redirect(w, r, "/me/factors", http.StatusSeeOther)
 }
@@ -134,7 +129,7 @@ func (m *Me) newRecovery(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.told(r, "recovery codes made")
+	m.Site.Record(r, "me.told.recovery")
 	m.showFactors(w, r, codes)
 }
 
@@ -153,7 +148,7 @@ func (m *Me) addPasskey(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, explainPasskey(err))
 		return
 	}
-	m.told(r, "second factor set up: passkey")
+	m.Site.Record(r, "me.told.passkey")
 	m.Site.JSON(w, r, http.StatusOK, map[string]string{"to": "/me/factors"})
 }
 
@@ -166,7 +161,7 @@ func (m *Me) removePasskey(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.told(r, "second factor removed: passkey")
+	m.Site.Record(r, "me.told.passkey.off")
 	m.Site.Notice(w, r, "me.kept")
 	http.Redirect(w, r, "/me/factors", http.StatusSeeOther)
 }

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"time"
 
+	"posthorn/appliance/control"
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
@@ -25,8 +26,9 @@ var files embed.FS
 
 // Me serves the pages. Its exported fields must be set.
 type Me struct {
-	Site   *page.Site
-	Keeper *login.Keeper
+	Site    *page.Site
+	Keeper  *login.Keeper
+	Control *control.Box
 
 	area *page.Area
 }
@@ -45,6 +47,7 @@ func (m *Me) Routes() (err error) {
 	s.About(page.Entry{Path: "/me/apps", Key: "me.apps", Order: 70})
 	s.About(page.Entry{Path: "/me/factors", Key: "me.factors", Order: 80})
 	s.About(page.Entry{Path: "/me/sessions", Key: "me.sessions", Order: 90})
+	s.About(page.Entry{Path: "/me/actions", Key: "me.actions", Order: 95, Owner: true})
 	s.Public("GET /login", m.login)
 	s.Public("POST /login", m.tryLogin, small)
 	s.Public("GET /login/second", m.second)
@@ -64,6 +67,7 @@ func (m *Me) Routes() (err error) {
 	s.Person("POST /me/apps/revoke", m.revokeApp, small)
 	s.Person("GET /me/sessions", m.sessions)
 	s.Person("POST /me/sessions/end", m.endSession, small)
+	s.Owner("GET /me/actions", m.actions)
 	s.Person("GET /me/factors", m.factors)
 	s.Person("GET /me/factors/code", m.newTOTP, page.Proved)
 	s.Person("POST /me/factors/code", m.setTOTP, small, page.Proved)
@@ -93,7 +97,7 @@ func (m *Me) overview(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.area.Show(w, r, "me.html", meForm{a.Language, page.ZoneList(a.TimeZone), m.Site.OwnPages()})
+	m.area.Show(w, r, "me.html", meForm{a.Language, page.ZoneList(a.TimeZone), m.Site.OwnPages(session.From(r.Context()))})
 }
 
 func (m *Me) setLanguage(w http.ResponseWriter, r *http.Request) {
@@ -126,6 +130,32 @@ func (m *Me) setLanguage(w http.ResponseWriter, r *http.Request) {
 func from(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http's own; an invalid one is a stranger
 	return addr.Addr()
+}
+
+// actions shows what owners did.
+func (m *Me) actions(w http.ResponseWriter, r *http.Request) {
+	list, err := m.Control.Actions()
+	if err != nil {
+		m.area.Fail(w, r, err)
+		return
+	}
+	type line struct {
+		control.Action
+		Words string
+	}
+	var lines []line
+	for _, a := range list {
+		one := line{a, a.Text}
+		if a.Key != "" {
+			args := make([]any, len(a.Args))
+			for i := range a.Args {
+				args[i] = a.Args[i]
+			}
+			one.Words = m.Site.Language(r).Text(a.Key, args...)
+		}
+		lines = append(lines, one)
+	}
+	m.area.Show(w, r, "actions.html", lines)
 }
 
 // right tells whether a password is that of the person of the request: true;

@@ -52,7 +52,7 @@ func (m *Me) setPassword(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
-	m.Site.Log.Info("password changed", "service", "web", "user", a.Name)
+	m.Site.Record(r, "me.told.password")
 	m.Site.Notice(w, r, "me.password.changed")
 	http.Redirect(w, r, "/me", http.StatusSeeOther)
 }
@@ -98,7 +98,7 @@ func (m *Me) addApp(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	default:
-		m.Site.Log.Info("app password made", "service", "web", "user", session.From(r.Context()).Name, "label", added.Label)
+		m.Site.Record(r, "me.told.app", added.Label)
 		m.showApps(w, r, http.StatusOK, appsPage{Label: added.Label, Secret: secret})
 		return
 	}
@@ -111,6 +111,7 @@ func (m *Me) revokeApp(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
+	m.Site.Record(r, "me.told.app.off")
 	m.Site.Notice(w, r, "me.apps.revoked")
 	http.Redirect(w, r, "/me/apps", http.StatusSeeOther)
 }

@@ -117,6 +117,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/me/confirm?to="+url.QueryEscape(back), http.StatusSeeOther)
 		return
 	}
+	if rt.who == owners && !reads {
+		rt.recorded(w, r)
+		return
+	}
 	rt.handler(w, r)
 }
 

@@ -41,6 +41,7 @@ import (
 	"slices"
 	"sync"
 
+	"posthorn/appliance/control"
 	"posthorn/appliance/documents"
 	"posthorn/appliance/web/session"
 	"posthorn/appliance/web/words"
@@ -74,6 +75,8 @@ type Site struct {
 	Sessions *session.Manager
 	Words    *words.Catalogues
 	Log      *slog.Logger // not nil
+	// Actions keeps what owners did.
+	Actions func(control.Action) error
 
 	mux   http.ServeMux
 	own   *Area // the frame's own
@@ -108,8 +111,15 @@ func (s *Site) About(e Entry) {
 	slices.SortStableFunc(s.about, func(a, b Entry) int { return cmp.Compare(a.Order, b.Order) })
 }
 
-// OwnPages is that list.
-func (s *Site) OwnPages() []Entry { return s.about }
+// OwnPages is that list for a person.
+func (s *Site) OwnPages(p *session.Person) (list []Entry) {
+	for _, e := range s.about {
+		if !e.Owner || p.Owner {
+			list = append(list, e)
+		}
+	}
+	return list
+}
 
 // Home is the path of the page a person comes to first: an owner's is the
 // status, everybody else's the first of the menu.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"posthorn/appliance/login"
 	"posthorn/store"
 )
 
@@ -54,7 +55,7 @@ type Passkey struct {
 // Asked tells whether there is a second factor.
 func (f *Factors) Asked() bool { return f.TOTP != nil || len(f.Passkeys) > 0 }
 
-func factorsName(id store.AccountID) string { return store.AccountValue(id, "factors") }
+func factorsName(id store.AccountID) string { return store.AccountValue(id, login.FactorsValue) }
 
 // ReadFactors returns the factors of an account.
 func ReadFactors(tx *store.Tx, id store.AccountID) (*Factors, error) {
