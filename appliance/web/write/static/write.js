@@ -66,6 +66,8 @@ addEventListener("pagehide", () => {
 // A form that is submitted waits for the save under way, or it might be
 // overtaken by it.
 form.addEventListener("submit", async (e) => {
+  // What is discarded is saved first: Undo brings it back as it was.
+  if (e.submitter?.hasAttribute("formaction")) save();
   leaving = true;
   if (!saving && !uploading) return;
   e.preventDefault();
@@ -92,7 +94,7 @@ const attach = document.getElementById("attach");
 const progress = document.getElementById("progress");
 const max = Number(form.dataset.max);
 let uploading = null;
-let held = [...list.children].length; // files of the draft
+const octets = () => [...list.children].reduce((n, li) => n + Number(li.dataset.size), 0); // of the draft's files
 
 function size(octets) {
   const lang = document.documentElement.lang;
@@ -105,6 +107,7 @@ function size(octets) {
 function show(files) {
   list.replaceChildren(...files.map((f, i) => {
     const li = document.createElement("li");
+    li.dataset.size = f.size;
     const name = document.createElement("span");
     const small = document.createElement("small");
     small.textContent = size(f.size);
@@ -119,11 +122,10 @@ function show(files) {
     return li;
   }));
   list.hidden = files.length === 0;
-  held = files.length;
 }
 
 function send(files) {
-  const total = files.reduce((n, f) => n + f.size, 0);
+  const total = files.reduce((n, f) => n + f.size, octets());
   if (total > max) {
     say(words.toolarge, size(max));
     return Promise.resolve();
@@ -146,7 +148,7 @@ function send(files) {
         last = Date.now();
         every = request.response.every * 1000;
         show(request.response.files);
-        say(words.uploaded, files.map((f) => f.name).join(", "));
+        say(words.uploaded, request.response.files.slice(-files.length).map((f) => f.name).join(", "));
       } else {
         say(words.failed, request.response?.error ?? request.statusText);
       }
