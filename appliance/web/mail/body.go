@@ -24,6 +24,7 @@ const frameHead = `<!doctype html><html><head><meta charset="utf-8"><meta name="
 <meta name="color-scheme" content="light"><title>%s</title><style>
 html{background:#fff;color:#1d1b16}body{margin:0;padding:1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 img{max-width:100%%;height:auto}table{max-width:100%%}pre{white-space:pre-wrap}blockquote{margin:.5rem 0 .5rem .25rem;padding-left:.75rem;border-left:3px solid #d9d4c7}
+@media (max-width:37rem){table,td,th{width:auto!important;height:auto!important}img{max-width:100%%!important}}
 .posthorn-head{border-bottom:1px solid #888;margin-bottom:1rem;padding-bottom:1rem}.posthorn-head h1{font-size:1.3rem;margin:0 0 .5rem}.posthorn-head p{margin:0}
 </style></head><body>
 `

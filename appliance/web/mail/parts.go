@@ -186,7 +186,7 @@ func (p piece) Media() string { return p.Type + "/" + p.Subtype }
 // Octets is about how many the part has, decoded.
 func (p piece) Octets() int64 {
 	if p.Encoding == "base64" {
-		return p.BodySize / 78 * 57 // lines of 76 and their end
+		return p.BodySize * 57 / 78 // lines of 76 and their end
 	}
 	return p.BodySize
 }
