@@ -246,6 +246,13 @@ func TestNothingFromElsewhere(t *testing.T) {
 	}
 }
 
+// Every template of every area can be parsed in every language.
+func TestTemplates(t *testing.T) {
+	if err := serve(t, "").server.site.ParseAll(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLogin(t *testing.T) {
 	s := serve(t, "")
 	s.person("alice", true)

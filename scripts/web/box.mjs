@@ -78,6 +78,9 @@ export class Box {
       if (m.type() !== "error" || /Failed to load resource.*status of 4\d\d/.test(m.text()) || this.expected?.test(m.text())) return;
       this.check(false, `${page.url()}: the browser complains: ${m.text()}`);
     });
+    page.on("response", (r) => {
+      if (r.url().includes("/static/")) this.check(r.ok(), `${page.url()} has no ${r.url()}`);
+    });
     page.on("request", (r) => {
       const url = new URL(r.url());
       const ours = url.hostname === hostname || url.protocol === "data:" || url.protocol === "blob:" || url.protocol === "about:";

@@ -30,7 +30,8 @@ type Area struct {
 }
 
 // Area makes an area from files: templates/*.html, and static/* if there are
-// any. The error is a mistake in the files, in any language.
+// any. A template is parsed when it is first shown; a small board would start
+// seconds later otherwise. [Site.ParseAll] finds mistakes in them.
 func (s *Site) Area(files fs.FS, area string) (*Area, error) {
 	if s.own == nil && area != "frame" {
 		if err := s.init(); err != nil {
@@ -59,17 +60,25 @@ func (s *Site) Area(files fs.FS, area string) (*Area, error) {
 		s.own = a
 	}
 	s.areas[area] = a
-	for _, c := range s.Words.All() {
-		for _, name := range a.pages {
-			if _, err := a.parse(c, time.UTC, path.Base(name)); err != nil {
-				return nil, fmt.Errorf("template %s of %s: %w", path.Base(name), area, err)
-			}
-		}
-	}
 	if a.static != nil {
 		s.mux.Handle("GET "+a.static.prefix, a.static)
 	}
 	return a, nil
+}
+
+// ParseAll parses every page of every area in every language: for tests, which
+// thereby find a mistake in a template.
+func (s *Site) ParseAll() error {
+	for _, a := range s.areas {
+		for _, c := range s.Words.All() {
+			for _, name := range a.pages {
+				if _, err := a.parse(c, time.UTC, path.Base(name)); err != nil {
+					return fmt.Errorf("template %s of %s: %w", path.Base(name), a.name, err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // init makes the frame's own area.
@@ -97,7 +106,7 @@ type set struct {
 }
 
 // maxSets is how many templates are kept parsed; the least recently used go.
-const maxSets = 200
+const maxSets = 120
 
 // template returns a page's templates for a language and time zone.
 func (a *Area) template(c *words.Catalogue, zone *time.Location, name string) (*template.Template, error) {

@@ -16,6 +16,13 @@ import (
 // says otherwise.
 const MaxBody = 1 << 20
 
+// A body must be there within bodyTime, and a second more for each bodyPace
+// octets that the route takes: nobody can hold a connection by sending slowly.
+const (
+	bodyTime = 2 * time.Minute
+	bodyPace = 64 << 10
+)
+
 // Option is what a route says beside its pattern.
 type Option func(*route)
 
@@ -89,6 +96,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, rt.body)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !reads {
+		// Not every ResponseWriter can; those of the box's servers do.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime + time.Duration(rt.body/bodyPace)*time.Second))
+	}
 	switch p := session.From(r.Context()); {
 	case !rt.clear && !s.Protected(r):
 		rt.toProtected(w, r, reads)

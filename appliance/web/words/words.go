@@ -33,7 +33,13 @@ type Catalogue struct {
 	// Name is what the language calls itself.
 	Name string
 
-	words map[string]string
+	words map[string]phrase
+}
+
+// phrase is words with places for args.
+type phrase struct {
+	text   string
+	places int
 }
 
 // Catalogues are all languages, English first.
@@ -53,7 +59,7 @@ func Read() (*Catalogues, error) {
 	c := new(Catalogues)
 	var tags []language.Tag
 	for _, l := range Languages() {
-		one := &Catalogue{Tag: l[0], Name: l[1], words: make(map[string]string)}
+		one := &Catalogue{Tag: l[0], Name: l[1], words: make(map[string]phrase)}
 		if err := one.read(); err != nil {
 			return nil, err
 		}
@@ -76,7 +82,7 @@ func (c *Catalogue) read() error {
 			return fmt.Errorf("words of %s: %w", name, err)
 		}
 		for key, text := range some {
-			c.words[area+"."+key] = text
+			c.words[area+"."+key] = phrase{text, Places(text)}
 		}
 	}
 	return nil
@@ -121,15 +127,15 @@ func (c *Catalogues) Match(wishes ...string) *Catalogue {
 // place for are left out. A missing key shows as itself in brackets, which
 // tests look for.
 func (c *Catalogue) Text(key string, args ...any) string {
-	text, ok := c.words[key]
+	p, ok := c.words[key]
 	if !ok {
 		return "[" + key + "]"
 	}
-	n := min(Places(text), len(args))
+	n := min(p.places, len(args))
 	if n == 0 {
-		return text
+		return p.text
 	}
-	return fmt.Sprintf(text, args[:n]...)
+	return fmt.Sprintf(p.text, args[:n]...)
 }
 
 // Count returns the words for a number of things: those of KEY.one or
@@ -144,8 +150,8 @@ func (c *Catalogue) Count(key string, count int, args ...any) string {
 
 // Keys calls fn for each key.
 func (c *Catalogue) Keys(fn func(key, text string)) {
-	for key, text := range c.words {
-		fn(key, text)
+	for key, p := range c.words {
+		fn(key, p.text)
 	}
 }
 

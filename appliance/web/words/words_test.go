@@ -26,7 +26,8 @@ func TestLanguagesAgree(t *testing.T) {
 	english := all[0]
 	for _, other := range all[1:] {
 		english.Keys(func(key, text string) {
-			translated, ok := other.words[key]
+			said, ok := other.words[key]
+			translated := said.text
 			switch {
 			case !ok:
 				t.Errorf("%s lacks %q: %q", other.Tag, key, text)
@@ -153,7 +154,10 @@ func TestMatch(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	c := &Catalogue{words: map[string]string{"a.plain": "50% off", "a.two": "%[2]s before %[1]s", "a.n.one": "%s day", "a.n.other": "%s days of %s"}}
+	c := &Catalogue{words: map[string]phrase{}}
+	for key, text := range map[string]string{"a.plain": "50% off", "a.two": "%[2]s before %[1]s", "a.n.one": "%s day", "a.n.other": "%s days of %s"} {
+		c.words[key] = phrase{text, Places(text)}
+	}
 	for _, tc := range []struct{ got, want string }{
 		{c.Text("a.plain", "x"), "50% off"},
 		{c.Text("a.two", "b", "a"), "a before b"},
