@@ -20,8 +20,8 @@ var ReadyTimes = [...]string{"In 1 hour", "Tonight 20:00", "Tomorrow 08:00", "Mo
 const WithdrawName = "Withdraw"
 
 // Furnish gives every account its Outbox with the ready-made mailboxes, once
-// mail can leave the box. Mailboxes that a person has deleted since are not
-// made again.
+// mail can leave the box; who sends before that gets them then. Mailboxes that
+// a person has deleted since are not made again.
 func (o *Office) Furnish() error {
 	var missing []store.AccountID
 	err := o.Store.View(func(tx *store.Tx) error {

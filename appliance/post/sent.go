@@ -16,6 +16,10 @@ func (d *directory) remember(e *Envelope, p *parcel, a *arrival, here []store.Pl
 	if q != nil {
 		s.Queued, s.Elsewhere = q.ID, d.goesElsewhere(q)
 	}
+	// Also where nothing leaves the box there is to be a mailbox to withdraw by.
+	if _, err := d.outbox(s.Account); err != nil {
+		return err
+	}
 	return d.tx.PutSent(s)
 }
 
