@@ -6,6 +6,7 @@ as a person does, then reads, sends, makes folders and waits for new mail.
 Runs in a network namespace where the box is mailbox.local; see
 scripts/test-thunderbird."""
 
+import email.utils
 import imaplib
 import json
 import os
@@ -270,6 +271,8 @@ def use(m):
         m.run("server().performExpand(null);")
         until(30, "the other program's folder", lambda: m.run("return server().rootFolder.subFolders.some(f => f.name == 'Made-elsewhere');"))
         say("the other program's folder seen")
+        schedule(m)
+        not_delivered(m)
     else:
         if subjects("alice")[-1] != "second page, pop3":
             sys.exit("POP3 took the messages off the box")
@@ -278,6 +281,88 @@ def use(m):
     left = dialogs(m)
     if left:
         sys.exit("a dialog nobody should have to understand: %s" % left)
+
+
+def posthorn(*arguments, text=""):
+    return subprocess.run([work + "/posthorn", *arguments, "--data", work + "/data"], input=text, text=True, check=True, capture_output=True).stdout
+
+
+def waiting():
+    return json.loads(posthorn("outbox", "list", "--json"))
+
+
+def not_delivered(m):
+    """A notice, as somebody sees it who has scheduled a message for a person
+    who is gone by then."""
+    posthorn("account", "add", "carol", "--password-stdin", text=password)
+    with smtplib.SMTP_SSL(HOST, 465, context=ssl.create_default_context(cafile=work + "/ca.pem")) as smtp:
+        smtp.login("alice", password)
+        when = email.utils.formatdate(time.time() + 3)
+        smtp.sendmail(ALICE, ["carol@" + HOST], "From: %s\r\nTo: carol@%s\r\nSubject: to Carol\r\nX-Send-At: %s\r\n\r\nHello!\r\n" % (ALICE, HOST, when))
+    posthorn("account", "remove", "carol")
+    before = count_messages(m)
+    until(60, "the notice", lambda: count_messages(m) > before)
+    m.run("document.getElementById('tabmail').currentAbout3Pane.displayFolder(inbox().URI);")
+    shown = until(30, "the notice on the screen", lambda: m.run(
+        """const tab = document.getElementById('tabmail');
+           const view = tab.currentAbout3Pane?.gDBView;
+           if (!view?.rowCount) return "";
+           for (let i = 0; i < view.rowCount; i++)
+             if (view.getMsgHdrAt(i).mime2DecodedSubject.startsWith("Not delivered")) {
+               if (tab.currentAbout3Pane.threadTree.selectedIndex != i) tab.currentAbout3Pane.threadTree.selectedIndex = i;
+               const text = tab.currentAboutMessage?.getMessagePaneBrowser()?.contentDocument?.body?.textContent ?? "";
+               return text.includes("carol@") ? text : "";
+             }
+           return "";"""))
+    for want in ("could not be delivered", "There is no mailbox with this address", "Final-Recipient: rfc822; carol@" + HOST, "Action: failed"):
+        if want not in shown:
+            sys.exit("the notice on the screen lacks “%s”: %s" % (want, shown))
+    time.sleep(1)
+    picture("not-delivered")
+    say("notice shown: " + " ".join(shown.split())[:100])
+
+
+def move(m, source, target):
+    """Drags the only message of a mailbox to another."""
+    until(60, "a message in " + source, lambda: m.run(
+        """const at = path => path.split("/").reduce((f, name) => f?.subFolders.find(s => s.name == name), server().rootFolder);
+           const [from, to] = [...arguments].slice(0, 2).map(at);
+           if (!from || !to) return false;
+           from.updateFolder(windows().find(w => w.location.href.includes('messenger.xhtml')).msgWindow);
+           const list = [...from.messages];
+           if (list.length != 1) return false;
+           MailServices.copy.copyMessages(from, list, to, true, null, windows().find(w => w.location.href.includes('messenger.xhtml')).msgWindow, true);
+           return true;""", source, target))
+
+
+def schedule(m):
+    """A draft is dragged to where it will be sent tomorrow, and taken back."""
+    posthorn("sending", "direct")
+    later = "Outbox/Tomorrow 08:00"
+    def there():
+        with other_client("alice") as imap:
+            return any(later in line.decode() for line in imap.list()[1])
+    until(90, "the mailboxes below Outbox", there)
+    with other_client("alice") as imap:
+        imap.append("Drafts", "\\Draft", None, ("From: %s\r\nTo: someone@far.example\r\nSubject: for tomorrow\r\n\r\nGood morning!\r\n" % ALICE).encode())
+    def folders():
+        m.run("server().performExpand(null);")
+        time.sleep(1)
+        return m.run("return server().rootFolder.subFolders.find(f => f.name == 'Outbox')?.subFolders.some(f => f.name == 'Tomorrow 08:00');")
+    until(60, "Outbox in Thunderbird", folders)
+    move(m, "Drafts", later)
+    found = until(30, "the message to be scheduled", waiting)
+    if not found[0]["scheduled"] or found[0]["recipients"][0]["address"] != "someone@far.example" or subjects("alice", '"%s"' % later) != ["for tomorrow"]:
+        sys.exit("scheduled is %s" % found)
+    say("draft scheduled for " + found[0]["due"])
+    m.run("""const outbox = server().rootFolder.subFolders.find(f => f.name == 'Outbox');
+             document.getElementById('tabmail').currentAbout3Pane.displayFolder(outbox.subFolders.find(f => f.name == 'Tomorrow 08:00').URI);""")
+    time.sleep(3)
+    picture("scheduled")
+    move(m, later, "Drafts")
+    until(30, "the message to be taken back", lambda: not waiting())
+    until(30, "the draft", lambda: subjects("alice", "Drafts") == ["for tomorrow"])
+    say("taken back: a draft again")
 
 
 def struggle(m):
