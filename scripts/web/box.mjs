@@ -22,6 +22,7 @@ export class Box {
   seen = new Set();
   pictures = 0;
   pages = new Set();
+  silent = new Set(); // contexts without scripts
 
   static async open() {
     const box = new Box();
@@ -62,7 +63,8 @@ export class Box {
   // is a request to anywhere but the box.
   async visitor(options = {}) {
     const context = await this.browser.newContext({ locale: "en-GB", timezoneId: "Europe/London", viewport: { width: 1280, height: 800 }, ...options });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(60_000);
+    if (options.javaScriptEnabled === false) this.silent.add(context);
     const page = await context.newPage();
     this.watch(page);
     context.on("page", (other) => this.watch(other));
@@ -101,6 +103,7 @@ export class Box {
   // Looks at the page as it is: axe, nothing wider than the window, and
   // pictures at 360 and 1280 pixels, light and dark. Once per name.
   async look(page, name) {
+    if (this.silent.has(page.context())) throw new Error(`${name}: axe needs scripts; look at it in another profile`);
     if (this.seen.has(name)) return;
     this.seen.add(name);
     const before = page.viewportSize();

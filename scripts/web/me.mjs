@@ -102,9 +102,9 @@ async function passkeys(box, page, context) {
   box.check(page.url().includes("/login/second"), "logged in without the key");
 }
 
-// The same pages in Indonesian, without scripts.
+// The same pages in Indonesian.
 async function indonesian(box, key) {
-  const { page, context } = await box.visitor({ locale: "id-ID", javaScriptEnabled: false });
+  const { page, context } = await box.visitor({ locale: "id-ID" });
   await start(box, page, "carol");
   await box.look(page, "login-second-id");
   await page.fill("#code", await fresh(key));

@@ -172,6 +172,7 @@ func (s *Setup) setSending(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
+		s.Site.Record(r, "setup.told.sending", form.Way)
 		err = s.leaveAt("")
 	}
 	if err != nil {
