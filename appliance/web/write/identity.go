@@ -55,6 +55,7 @@ type desk struct {
 	from    []compose.Address // the person's own, the one to write from first
 	domain  string            // completes a name without @
 	maxSize int64             // octets of a message
+	leaves  bool              // mail can leave the box
 }
 
 // own tells whether an address is one of the person's.
@@ -89,7 +90,7 @@ func (w *Write) desk(ctx context.Context, p *session.Person) (*desk, error) {
 		if d.choices, err = readChoices(tx, p.Account); err != nil {
 			return err
 		}
-		d.maxSize = set.MaxMessageSize
+		d.maxSize, d.leaves = set.MaxMessageSize, set.Sending != store.SendNone
 		domains := append(slices.Clone(set.Domains), w.Office.Name())
 		d.domain = domains[0]
 		all = all[:0]

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"posthorn/appliance/post"
 	"posthorn/appliance/web/compose"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
@@ -22,6 +23,10 @@ type sendingPage struct {
 	Signature string
 	Address   string
 	From      []compose.Address
+	Away      post.Vacation
+	Forward   string // addresses
+	Keep      bool
+	Leaves    bool // mail can leave the box
 }
 
 // sending shows what a person has chosen about sending.
@@ -36,7 +41,18 @@ func (w *Write) sending(rw http.ResponseWriter, r *http.Request) {
 		w.area.Fail(rw, r, err)
 		return
 	}
-	data := sendingPage{Undo: int(undo.Seconds()), Times: undoTimes, Signature: d.Signature, Address: d.from[0].Address, From: d.from}
+	data := sendingPage{Undo: int(undo.Seconds()), Times: undoTimes, Signature: d.Signature, Address: d.from[0].Address, From: d.from,
+		Leaves: d.leaves}
+	data.Away, err = w.Box.Vacation(p.Name)
+	if err == nil {
+		var f post.Forward
+		f, err = w.Box.Forward(p.Name)
+		data.Forward, data.Keep = strings.Join(f.To, ", "), f.Keep
+	}
+	if err != nil {
+		w.area.Fail(rw, r, err)
+		return
+	}
 	w.area.Show(rw, r, "sending.html", data)
 }
 
@@ -65,10 +81,5 @@ func (w *Write) saveSending(rw http.ResponseWriter, r *http.Request) {
 			return choices{Signature: signature, Address: own.Address}.save(tx, p.Account)
 		})
 	}
-	if err != nil {
-		w.area.Fail(rw, r, err)
-		return
-	}
-	w.Site.Notice(rw, r, "write.chosen")
-	http.Redirect(rw, r, "/me/sending", http.StatusSeeOther)
+	w.chosen(rw, r, err)
 }

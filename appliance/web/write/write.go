@@ -80,5 +80,7 @@ func (w *Write) Routes() (err error) {
 	s.Person("POST /mail/withdraw", w.withdraw)
 	s.Person("GET /me/sending", w.sending)
 	s.Person("POST /me/sending", w.saveSending)
+	s.Person("POST /me/sending/away", w.saveAway)
+	s.Person("POST /me/sending/forward", w.saveForward, page.Proved)
 	return nil
 }

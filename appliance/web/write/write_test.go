@@ -713,6 +713,32 @@ func TestSending(t *testing.T) {
 	}
 }
 
+// TestAway: the automatic answer and the forwarding are kept, and what makes no
+// sense is refused.
+func TestAway(t *testing.T) {
+	h := newHome(t, nil)
+	b := h.browser("alice")
+	away := url.Values{"on": {"1"}, "away-text": {"On <holiday>"}, "away-from": {"2026-12-24"}, "away-until": {"2027-01-02"}}
+	if resp, text := b.press("/me/sending/away", away); resp.StatusCode != 303 {
+		t.Fatalf("%s\n%s", resp.Status, text)
+	}
+	if _, text := b.get("/me/sending"); !strings.Contains(text, "On &lt;holiday&gt;</textarea>") || !strings.Contains(text, `name="on" value="1" checked`) {
+		t.Errorf("page:\n%s", text)
+	}
+	away.Set("away-until", "2026-12-01")
+	if resp, _ := b.press("/me/sending/away", away); resp.StatusCode != 422 {
+		t.Errorf("ends before it begins: %s", resp.Status)
+	}
+	for to, want := range map[string]int{"me@elsewhere.example, you@elsewhere.example": 303, "bob@example.org": 422, "nonsense": 422} {
+		if resp, _ := b.press("/me/sending/forward", url.Values{"forward": {to}, "keep": {"1"}}); resp.StatusCode != want {
+			t.Errorf("forward to %s: %s", to, resp.Status)
+		}
+	}
+	if f, err := h.write.Box.Forward("alice"); err != nil || strings.Join(f.To, " ") != "me@elsewhere.example you@elsewhere.example" || !f.Keep {
+		t.Errorf("forwarded to %+v, %v", f, err)
+	}
+}
+
 // TestLink: a link can begin a letter, in words that are seen, and no more.
 func TestLink(t *testing.T) {
 	h := newHome(t, nil)
