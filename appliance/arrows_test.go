@@ -22,7 +22,7 @@ var (
 	allowed = map[string][]string{"web": {"panel", "discovery", "documents", "control"}, "control": {"panel"}}
 	// Packages within web: what its areas share, each may import those before
 	// it; and the areas, which do not know each other.
-	shared = []string{"words", "session", "page"}
+	shared = []string{"words", "session", "page", "pagetest"}
 	areas  = map[string][]string{"connect": nil, "me": nil, "setup": nil, "house": nil, "clean": nil, "compose": nil, "listing": nil, "mail": {"clean", "compose", "listing"}, "write": {"compose"}, "sorting": nil}
 )
 

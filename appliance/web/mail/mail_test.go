@@ -2,13 +2,10 @@ package mail
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -19,9 +16,7 @@ import (
 	"posthorn/appliance/events"
 	"posthorn/appliance/message"
 	"posthorn/appliance/post"
-	"posthorn/appliance/web/page"
-	"posthorn/appliance/web/session"
-	"posthorn/appliance/web/words"
+	"posthorn/appliance/web/pagetest"
 	"posthorn/store"
 )
 
@@ -30,6 +25,7 @@ type home struct {
 	testing.TB
 	store  *store.Store
 	mail   *Mail
+	site   *pagetest.Site
 	server *httptest.Server
 	people map[string]*store.Account
 	boxes  map[string]*store.Mailbox // alice's, by name
@@ -67,31 +63,12 @@ func newHome(t testing.TB, dir string) *home {
 		}
 		return err
 	})
-	catalogues, err := words.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	manager := &session.Manager{Store: st, Log: log}
-	site := &page.Site{Store: st, Words: catalogues, Log: log, Sessions: manager,
-		Facts: page.Facts{Household: func() string { return "" }}}
-	h.mail = &Mail{Site: site, Store: st, Hub: hub, Office: &post.Office{Store: st, Hostname: func() string { return "mailbox" }}}
+	site := pagetest.New(t, st)
+	h.mail = &Mail{Site: site.Page, Store: st, Hub: hub, Office: &post.Office{Store: st, Hostname: func() string { return "mailbox" }}}
 	if err := h.mail.Routes(); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", site.Handler())
-	mux.HandleFunc("POST /test/login", func(w http.ResponseWriter, r *http.Request) {
-		r, err := manager.Attach(r)
-		if err == nil {
-			err = manager.Begin(w, r, h.people[r.PostFormValue("name")])
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	h.server = httptest.NewTLSServer(mux)
-	t.Cleanup(h.server.Close)
+	h.site, h.server = site, site.Server
 	h.login("alice")
 	return h
 }
@@ -99,20 +76,7 @@ func newHome(t testing.TB, dir string) *home {
 // login makes the home's browser somebody's.
 func (h *home) login(name string) {
 	h.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableCompression: true}}
-	h.Cleanup(h.client.CloseIdleConnections)
-	h.do("POST", "/test/login", "name="+name)
-	_, text := h.get("/mail/folders")
-	m := regexp.MustCompile(`name="csrf" content="([^"]+)"`).FindStringSubmatch(text)
-	if m == nil {
-		h.Fatalf("%s is not logged in:\n%s", name, text)
-	}
-	h.token = m[1]
+	h.client, h.token = h.site.Login(name)
 }
 
 func (h *home) update(fn func(tx *store.Tx) error) {
