@@ -37,6 +37,8 @@ type incidentKind struct {
 func incidentKinds() []incidentKind {
 	return []incidentKind{
 		{"undeliverable", "message not deliverable", []string{"to", "answer"}},
+		{"relay", "mail server not usable", []string{"server", "error"}},
+		{"code", "wrong set-up code", []string{"from"}},
 		{"login", "login refused", []string{"user", "from", "service"}},
 		{"full", "disk is full", nil},
 		{"write", "the store can't be written", []string{"error"}},

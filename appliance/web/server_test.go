@@ -16,6 +16,7 @@ import (
 
 	"posthorn/appliance/control"
 	"posthorn/appliance/documents"
+	"posthorn/appliance/events"
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/setup"
@@ -51,7 +52,7 @@ func serve(t *testing.T, held string) *site {
 			Ports:       documents.Ports{IMAPS: 2993, Submissions: 2465, HTTP: 2080, HTTPS: 2443},
 		},
 		Names: func() []string { return []string{"mailbox-2.local", "example.org", "mail.example.org"} },
-		Store: st, Keeper: s.keeper, Control: &control.Box{Store: st, Keeper: s.keeper}, Code: new(setup.Code),
+		Store: st, Keeper: s.keeper, Control: &control.Box{Store: st, Keeper: s.keeper}, Hub: events.NewHub(), Code: new(setup.Code),
 	}
 	h, err := s.server.Handler()
 	if err != nil {

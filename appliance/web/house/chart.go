@@ -68,6 +68,11 @@ func newChart(days []diary.Day) *chart {
 			line = append(line, strconv.Itoa(i*chartSlot+chartSlot/2)+","+strconv.Itoa(y))
 		}
 	}
+	if len(line) == 1 { // a point of no length is not drawn
+		x, y, _ := strings.Cut(line[0], ",")
+		at, _ := strconv.Atoi(x)
+		line = append(line, strconv.Itoa(at+chartSlot/2)+","+y)
+	}
 	c.Line = strings.Join(line, " ")
 	first, _, _ := strings.Cut(line[0], ",")
 	end, _, _ := strings.Cut(line[len(line)-1], ",")

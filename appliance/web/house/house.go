@@ -27,7 +27,7 @@ import (
 	"posthorn/store"
 )
 
-//go:embed templates static
+//go:embed templates templates/_parts.html static
 var files embed.FS
 
 // House serves the pages. Its fields must be set.
@@ -125,6 +125,8 @@ func wrong(err error) (key string, args []string) {
 		{store.ErrBackup, "settings.wrong.backup"},
 		{store.ErrExists, "settings.wrong.exists"},
 		{store.ErrNotFound, "settings.wrong.notfound"},
+		{login.ErrNoAppPassword, "settings.wrong.notfound"},
+		{control.ErrNoInvitation, "settings.wrong.notfound"},
 		{store.ErrInvalidName, "settings.wrong.name"},
 		{store.ErrQuota, "settings.wrong.quota"},
 		{store.ErrFull, "settings.wrong.full"},
