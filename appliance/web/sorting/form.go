@@ -199,7 +199,11 @@ func (s *Sorting) save(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rule := f.rule()
-	if f.Wrong = wrong(&rule); f.Wrong != "" {
+	f.Wrong = wrong(&rule)
+	if f.Wrong == "" && f.Copy != "" && !s.Site.Sessions.Proved(r) {
+		f.Wrong = "sorting.wrong.prove" // as forwarding does
+	}
+	if f.Wrong != "" {
 		s.show(w, r, http.StatusUnprocessableEntity, f, folders)
 		return
 	}
