@@ -1,7 +1,6 @@
 package post
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,28 +34,17 @@ type Forward struct {
 	Keep bool     `json:"keep"` // the mailbox has it too
 }
 
-func forwardName(account store.AccountID) string { return store.AccountValue(account, "forward") }
+const forwardName = "forward"
 
 // ForwardOf reads where an account's mail is forwarded; nil for nowhere.
 func ForwardOf(tx *store.Tx, account store.AccountID) (*Forward, error) {
-	v, err := tx.Value(forwardName(account))
-	if isNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	f := new(Forward)
-	if err := json.Unmarshal(v, f); err != nil {
-		return nil, fmt.Errorf("forwarding of account %d: %w: %v", account, store.ErrCorrupt, err)
-	}
-	return f, nil
+	return setting[Forward](tx, account, forwardName)
 }
 
 // PutForward sets it; nil is nowhere. The error is ErrSetting with the reason.
 func (o *Office) PutForward(tx *store.Tx, account store.AccountID, f *Forward) error {
 	if f == nil {
-		return tx.DeleteValue(forwardName(account))
+		return putSetting(tx, account, forwardName, f)
 	}
 	d, err := o.directory(tx)
 	if err != nil {
@@ -74,11 +62,7 @@ func (o *Office) PutForward(tx *store.Tx, account store.AccountID, f *Forward) e
 			return fmt.Errorf("%w: %s is on this box; an alias has mail go to others here", ErrSetting, address)
 		}
 	}
-	v, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	return tx.PutValue(forwardName(account), v)
+	return putSetting(tx, account, forwardName, f)
 }
 
 // arrival is a message that is being delivered to people here.

@@ -32,20 +32,36 @@
 // sub-address, an alias that ends at them alone, the catch-all if it is theirs.
 // The rule covers the envelope sender and the fields From and Sender.
 //
+// Others may not write as the box's own addresses from outside (ErrForged), and
+// are marked if they do so on the home network ([Unproven]). What package origin
+// finds out about mail from outside stands on top of it, and sends it to Junk if
+// its author's domain disowns it.
+//
 // # Mail that leaves the box
 //
 // A route has a local and a remote part and Accept commits both in one
 // transaction: the remote part goes into the store's queue, held for the undo
 // time of its sender's account, and is shown in the sender's mailbox Outbox.
 // Mail of others than those logged in has no remote part (ErrNotLocal), but for
-// devices the owner has allowed by their network address, which may write as any
-// address of the box's domains, [MaxRelayed] messages an hour each; as long as the owner has not chosen a road, nobody's has (ErrNoWayOut). The
-// stored copy starts with a Return-Path field, which whoever relays it leaves
-// out (RFC 5321 section 4.4).
+// devices the owner has allowed by their network address ([Device]), [MaxRelayed]
+// messages an hour each; as long as the owner has not chosen a road, nobody's
+// has (ErrNoWayOut). The stored copy starts with a Return-Path field, which
+// whoever relays it leaves out (RFC 5321 section 4.4).
 //
 // A message with a field X-Send-At or Deferred-Delivery (RFC 2156) is queued
 // whole, for recipients here too, until that time. So is a [Draft] that is put
 // into one of the mailboxes below Outbox, whose names say when ([SendTime]).
+//
+// # Mail that is delivered
+//
+//	forward   copies to other systems, and perhaps none here   ([Forward])
+//	sort      which mailbox, by the account's rules
+//	put       the entry itself
+//	answer    an automatic answer                              ([Vacation])
+//
+// all in the transaction that accepts the message, or releases it from the
+// queue. Of what somebody logged in has sent it is remembered where it went, so
+// that it can be taken back until it is seen ([Office.Withdraw]).
 package post
 
 import (

@@ -3,7 +3,6 @@ package post
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,40 +39,29 @@ type Vacation struct {
 	Until   string `json:"until,omitempty"` // last day; "" is for ever
 }
 
-func vacationName(account store.AccountID) string { return store.AccountValue(account, "vacation") }
-func answeredName(account store.AccountID) string { return store.AccountValue(account, "answered") }
+const vacationName = "vacation"
 
 // VacationOf reads an account's automatic answer; nil for none.
 func VacationOf(tx *store.Tx, account store.AccountID) (*Vacation, error) {
-	v, err := tx.Value(vacationName(account))
-	if isNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := new(Vacation)
-	if err := json.Unmarshal(v, out); err != nil {
-		return nil, fmt.Errorf("vacation of account %d: %w: %v", account, store.ErrCorrupt, err)
-	}
-	return out, nil
+	return setting[Vacation](tx, account, vacationName)
 }
 
 // PutVacation sets it; nil is none. Who had the old answer may get the new one.
 // The error is ErrSetting with the reason.
 func PutVacation(tx *store.Tx, account store.AccountID, v *Vacation) error {
-	if err := tx.DeleteValue(answeredName(account)); err != nil || v == nil {
-		return errors.Join(err, tx.DeleteValue(vacationName(account)))
+	if v != nil {
+		if err := v.check(); err != nil {
+			return err
+		}
 	}
-	if err := v.check(); err != nil {
+	if err := tx.DeleteValue(answeredName(account)); err != nil {
 		return err
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return tx.PutValue(vacationName(account), text)
+	return putSetting(tx, account, vacationName, v)
 }
+
+// answeredName is where is kept who had an answer.
+func answeredName(account store.AccountID) string { return store.AccountValue(account, "answered") }
 
 func (v *Vacation) check() error {
 	switch {
