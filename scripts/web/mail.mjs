@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { password } from "./box.mjs";
 
 const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const person = "wulan"; // who has no other mail
 const corpus = new URL("../../appliance/web/clean/testdata/hostile/", import.meta.url);
 
 // send hands messages over by SMTP, as another machine of the home would.
@@ -84,8 +85,8 @@ function picture() {
 const row = (page, text) => page.locator(".row", { hasText: text });
 
 export default async function (box) {
-  for (const name of ["citra", "dewi"]) box.posthorn("account", "add", name, "--password-stdin", { input: password + "\n" });
-  for (const name of ["alice", "citra", "dewi"]) await send(box, name, ...household(name));
+  for (const name of [person, "citra", "dewi"]) box.posthorn("account", "add", name, "--password-stdin", { input: password + "\n" });
+  for (const name of [person, "citra", "dewi"]) await send(box, name, ...household(name));
   await lists(box);
   await reading(box);
   await actions(box);
@@ -98,7 +99,7 @@ export default async function (box) {
 }
 
 async function lists(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   // What the first visit loads, as it goes over the wire.
   let octets = 0;
   const wire = await context.newCDPSession(page);
@@ -128,7 +129,7 @@ async function lists(box) {
 }
 
 async function reading(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   await page.goto(box.https + "/mail");
   await row(page, "Dinner").locator(".open").click();
   await page.waitForSelector(".letter");
@@ -186,7 +187,7 @@ async function reading(box) {
 }
 
 async function actions(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   await page.goto(box.https + "/mail");
   await row(page, "Printer").locator("[name=uid]").check();
   await box.look(page, "mail-chosen");
@@ -222,7 +223,7 @@ async function actions(box) {
 }
 
 async function folders(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   await page.goto(box.https + "/mail/folders");
   await page.fill("#name", "Garden");
   await page.click("text=Make folder");
@@ -243,7 +244,7 @@ async function folders(box) {
 }
 
 async function keys(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   await page.goto(box.https + "/mail");
   await page.keyboard.press("?");
   await page.waitForSelector("#keys[open]");
@@ -275,7 +276,7 @@ async function keys(box) {
 
 // New mail without reload, and nothing moves under a finger.
 async function news(box) {
-  const { page, context } = await box.login("alice");
+  const { page, context } = await box.login(person);
   await page.goto(box.https + "/mail");
   await page.evaluate(() => {
     window.shifted = 0;
@@ -283,7 +284,7 @@ async function news(box) {
   });
   const before = await page.locator(".row").count();
   await sleep(500); // the stream of events is open
-  await send(box, "alice", letter({ subject: "Just arrived", from: "Newcomer <new@example.org>", body: "Hello." }));
+  await send(box, person, letter({ subject: "Just arrived", from: "Newcomer <new@example.org>", body: "Hello." }));
   await page.waitForFunction(() => document.getElementById("state").textContent.includes("Just arrived"));
   const shifted = await page.evaluate(() => window.shifted);
   box.check(shifted < 0.01, `new mail shifts the layout by ${shifted}`);
@@ -294,7 +295,7 @@ async function news(box) {
   console.log(`layout shift on new mail: ${shifted}`);
 
   // A change elsewhere shows at once where no row moves.
-  const other = await box.login("alice");
+  const other = await box.login(person);
   await other.page.goto(page.url());
   await row(other.page, "Just arrived").locator(".star").click();
   await other.page.waitForSelector(".star.on");
@@ -351,8 +352,8 @@ async function indonesian(box) {
 async function hostile(box) {
   const names = readdirSync(corpus).filter((name) => name.endsWith(".html"));
   box.check(names.length > 10, "the corpus of hostile mail is not there");
-  for (const name of names) await send(box, "alice", letter({ subject: "hostile " + name, ...html(readFileSync(new URL(name, corpus), "utf8")) }));
-  const { page, context } = await box.login("alice");
+  for (const name of names) await send(box, person, letter({ subject: "hostile " + name, ...html(readFileSync(new URL(name, corpus), "utf8")) }));
+  const { page, context } = await box.login(person);
   box.elsewhere = true; // what is asked for is judged here
   const asked = [];
   await context.route((url) => url.hostname !== "mailbox.local", (route) => { asked.push(route.request()); route.fulfill({ contentType: "image/png", body: Buffer.from(pixel, "base64") }); });

@@ -20,6 +20,9 @@ const (
 	// streamGap is the least time between two events: a mailbox that is filled
 	// is not listed anew for each message.
 	streamGap = 500 * time.Millisecond
+	// prepareGap is the pause between two steps of making digests: a board with
+	// one core has other things to do.
+	prepareGap = 100 * time.Millisecond
 )
 
 // news is one event: what changed in a person's mail.
@@ -103,7 +106,7 @@ func (s *stream) run(r *http.Request) error {
 			select {
 			case <-r.Context().Done():
 				return nil
-			default:
+			case <-time.After(prepareGap):
 				continue
 			}
 		}

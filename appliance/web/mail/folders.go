@@ -211,8 +211,8 @@ func renameFolder(tx *store.Tx, mb *store.Mailbox, name string) error {
 	return tx.RenameMailbox(mb.Account, mb.Name, mb.Name[:strings.LastIndexByte(mb.Name, '/')+1]+name)
 }
 
-// deleteFolder deletes a folder that is empty: what is in it goes to Trash
-// first, where it can be got back from.
+// deleteFolder deletes a folder that is empty: mail goes to Trash first, where
+// it can be got back from.
 func deleteFolder(tx *store.Tx, mb *store.Mailbox) error {
 	if mb.Messages > 0 {
 		return page.Refuse(http.StatusConflict, "mail.folders.full", mb.Name)

@@ -214,7 +214,7 @@ func TestList(t *testing.T) {
 	for n := range 120 {
 		h.put("INBOX", 0, nil, mailFrom(fmt.Sprintf("letter %d.", n), "", "text"))
 	}
-	h.put("INBOX", store.Seen|store.Flagged|store.Answered, []string{unproven}, attached("a.txt"))
+	h.put("INBOX", store.Seen|store.Flagged|store.Answered, []string{post.Unproven}, attached("a.txt"))
 	text := h.shows(h.path("INBOX"), "letter 119.", "letter 71.", "Answered", "With attachments", "Not proven", `class="star on"`, "121 messages")
 	if strings.Contains(text, "letter 70.") || strings.Count(text, `<li class="row`) != pageRows {
 		t.Error("the first page is not the newest 50")
@@ -276,7 +276,7 @@ func TestSearchPages(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	h := newHome(t, "")
-	uid := h.put("INBOX", 0, []string{unproven}, "Received: from a\nAuthentication-Results: mailbox.local; spf=fail\n"+
+	uid := h.put("INBOX", 0, []string{post.Unproven}, "Received: from a\nAuthentication-Results: mailbox.local; spf=fail\n"+
 		"Received: from b\nAuthentication-Results: mailbox.local; spf=pass (a lie)\n"+
 		mailFrom("<b>Hello</b>", "Message-ID: <1@x>\n", "See https://e.example/ or a@b.example\n> one\n> two\n> three\n> four\n> five\n> six\n-- \nRosa <script>alert(1)</script>"))
 	text := h.shows(pathTo(h.boxes["INBOX"].ID, uid), "&lt;b&gt;Hello&lt;/b&gt;", `href="https://e.example/" target="_blank" rel="noopener noreferrer"`,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"posthorn/appliance/message"
+	"posthorn/appliance/post"
 	"posthorn/appliance/web/clean"
 	"posthorn/appliance/web/listing"
 	"posthorn/appliance/web/page"
@@ -118,7 +119,7 @@ func (l *letter) read(tx *store.Tx, mb *store.Mailbox) error {
 	l.Mailbox, l.Path, l.Flags = mb.ID, pathTo(mb.ID, l.UID), e.Flags
 	l.info, l.blob, l.Envelope = info, msg.Blob, &info.Envelope
 	l.Damaged, l.Parts = info.Size == 0, l.opaque()
-	l.Unproven = hasKeyword(e, unproven)
+	l.Unproven = hasKeyword(e, post.Unproven)
 	if l.At = info.Envelope.Date; l.At.IsZero() {
 		l.At = e.Received
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"posthorn/appliance/message"
+	"posthorn/appliance/post"
 	"posthorn/appliance/web/listing"
 	"posthorn/store"
 )
@@ -52,9 +53,6 @@ type outgoing struct {
 	Why   string // what the other side said last
 }
 
-// unproven is the keyword of messages whose sender is not proven.
-const unproven = "$Unproven"
-
 // rows fills in the lines of a list, of conversations of one folder.
 func rows(tx *store.Tx, f *folder, list []listing.Conversation) ([]*row, error) {
 	all := make([]*row, 0, len(list))
@@ -76,7 +74,7 @@ func newRow(tx *store.Tx, f *folder, c listing.Conversation) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &row{Conversation: c, Mailbox: f.ID, Path: pathTo(f.ID, c.Newest), At: e.Received, Flags: e.Flags, Unproven: hasKeyword(e, unproven)}
+	r := &row{Conversation: c, Mailbox: f.ID, Path: pathTo(f.ID, c.Newest), At: e.Received, Flags: e.Flags, Unproven: hasKeyword(e, post.Unproven)}
 	info, _, err := describe(tx, e)
 	if err != nil {
 		return nil, err
