@@ -118,18 +118,50 @@ func newBlock(number uint32) *block {
 // add adds the messages of a block with UIDs from first on.
 func (v *view) add(b *block, first uint32) error {
 	start := b.number * blockUIDs
-	for e, err := range v.tx.Entries(v.mb.ID, max(first, start), start+blockUIDs-1) {
+	next := max(first, start)
+	for e, err := range v.tx.Entries(v.mb.ID, next, start+blockUIDs-1) {
+		if errors.Is(err, store.ErrCorrupt) {
+			return v.addSingly(b, next)
+		}
+		if err == nil {
+			err = v.addOne(b, e)
+		}
 		if err != nil {
 			return err
 		}
-		info, err := v.info(e.Message)
-		if err != nil {
-			return err
-		}
-		place := byte(e.UID - start)
-		b.threads = binary.LittleEndian.AppendUint64(append(b.threads, place), threadKey(info, e.Message))
-		b.text = append(append(append(b.text, place), row(&info.Envelope)...), '\n')
+		next = e.UID + 1
 	}
+	return nil
+}
+
+// addSingly is add that goes around damaged entries: one must not hide a folder.
+func (v *view) addSingly(b *block, first uint32) error {
+	for uid := range v.uids.From(first) {
+		if uid/blockUIDs != b.number {
+			break
+		}
+		e, err := v.tx.Entry(v.mb.ID, uid)
+		if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = v.addOne(b, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *view) addOne(b *block, e store.Entry) error {
+	info, err := v.info(e.Message)
+	if err != nil {
+		return err
+	}
+	place := byte(e.UID % blockUIDs)
+	b.threads = binary.LittleEndian.AppendUint64(append(b.threads, place), threadKey(info, e.Message))
+	b.text = append(append(append(b.text, place), row(&info.Envelope)...), '\n')
 	return nil
 }
 

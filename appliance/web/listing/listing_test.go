@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -285,6 +286,36 @@ func TestStaleDigest(t *testing.T) {
 	update(t, s, func(tx *store.Tx) error { return tx.PutDigest(inbox.ID, 1, []byte{version + 1, 5, 6}) })
 	if got := searched(t, &Index{Store: s}, inbox, ParseQuery("number 77", false), 5); !slices.Equal(got, []uint32{277, 177, 77}) {
 		t.Error(got)
+	}
+}
+
+// Going around damaged entries finds what going through them does.
+func TestAddSingly(t *testing.T) {
+	s, inbox := open(t, "")
+	update(t, s, func(tx *store.Tx) error {
+		for n := 1; n <= 600; n++ {
+			if err := put(s, tx, inbox.ID, 0, letter(n, n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(t, s, func(tx *store.Tx) error { return tx.Expunge(inbox.ID, 300) })
+	err := (&Index{Store: s}).view(inbox, 0, func(v *view) error {
+		whole, singly := newBlock(1), newBlock(1)
+		if err := v.add(whole, 0); err != nil {
+			return err
+		}
+		if err := v.addSingly(singly, 256); err != nil {
+			return err
+		}
+		if len(whole.threads) != 1+255*threadRow || !bytes.Equal(whole.threads, singly.threads) || !bytes.Equal(whole.text, singly.text) {
+			t.Errorf("%d octets, singly %d", len(whole.threads), len(singly.threads))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -58,8 +58,8 @@ func rows(tx *store.Tx, f *folder, list []listing.Conversation) ([]*row, error) 
 	all := make([]*row, 0, len(list))
 	for _, c := range list {
 		r, err := newRow(tx, f, c)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // expunged since it was listed
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
+			continue // expunged since it was listed, or damaged, which the log says
 		}
 		if err != nil {
 			return nil, err
