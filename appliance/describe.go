@@ -24,7 +24,7 @@ func (b *Box) describe(st *control.Status) {
 	}
 	b.describeNetwork(st)
 	if f, err := b.queue.Facts(); err == nil {
-		st.Waiting, st.Failing = f.Waiting, f.Failing
+		st.Waiting, st.Failing, st.LastSent = f.Waiting, f.Failing, f.LastSent
 		if f.Reason != "" {
 			st.Trouble("queue", "mail can't leave: "+f.Reason+"; posthorn outbox list shows what waits", f.Reason)
 		}

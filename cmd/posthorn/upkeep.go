@@ -71,6 +71,9 @@ func (e *env) printStatus(st control.Status) {
 		fmt.Fprintf(w, "domains\t%s\n", strings.Join(st.Domains, ", "))
 	}
 	fmt.Fprintf(w, "mail\t%d messages (%s) of %d accounts\n", st.Messages, formatSize(st.Bytes), st.Accounts)
+	if !st.LastSent.IsZero() {
+		fmt.Fprintf(w, "last sent\t%s\n", st.LastSent.Local().Format(time.DateTime))
+	}
 	if st.Waiting > 0 {
 		fmt.Fprintf(w, "outbox\t%d messages wait to leave, %d of them in vain for more than an hour\n", st.Waiting, st.Failing)
 	}
