@@ -83,7 +83,8 @@ func homeSuffixes() []string {
 // cannot do that with a name that is not its own, nor with an address.
 func (s *Server) ownNames(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := hostOf(r); !s.knows(host) {
+		// The look of the page that explains this is no secret.
+		if host := hostOf(r); !s.knows(host) && !strings.HasPrefix(r.URL.Path, "/static/") {
 			s.strange(w, r, host)
 			return
 		}

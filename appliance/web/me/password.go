@@ -3,6 +3,7 @@ package me
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"posthorn/appliance/login"
 	"posthorn/appliance/web/session"
@@ -122,7 +123,30 @@ func (m *Me) sessions(w http.ResponseWriter, r *http.Request) {
 		m.area.Fail(w, r, err)
 		return
 	}
+	for i := range list {
+		list[i].Agent = agentName(list[i].Agent)
+	}
 	m.area.Show(w, r, "sessions.html", list)
+}
+
+// agentName makes what people call a browser of what it calls itself; what is
+// not known stays as it is. The order matters: each names those after it, too.
+func agentName(agent string) string {
+	first := func(known [][2]string) string {
+		for _, k := range known {
+			if strings.Contains(agent, k[0]) {
+				return k[1]
+			}
+		}
+		return ""
+	}
+	browser := first([][2]string{{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser", "Samsung Internet"}, {"Firefox", "Firefox"}, {"FxiOS", "Firefox"},
+		{"CriOS", "Chrome"}, {"Chrome", "Chrome"}, {"Safari", "Safari"}})
+	system := first([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "Mac"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"}})
+	if browser == "" || system == "" {
+		return agent
+	}
+	return browser + ", " + system
 }
 
 // endSession ends the session that is named, or all others.

@@ -185,8 +185,11 @@ type place struct {
 
 func (s *Site) view(w http.ResponseWriter, r *http.Request, c *words.Catalogue, data any) *view {
 	p := session.From(r.Context())
-	v := &view{Data: data, Person: p, Path: r.URL.Path, Household: s.Facts.Household(), Language: c,
-		Languages: s.Words.All(), Protected: s.Protected(r)}
+	v := &view{Data: data, Person: p, Path: r.URL.Path, Household: s.Facts.Household(), Language: c, Protected: s.Protected(r)}
+	if r.Context().Value(strangeKey{}) != nil {
+		return v
+	}
+	v.Languages = s.Words.All()
 	token := ""
 	v.csrf = func() string {
 		if token == "" {
