@@ -196,8 +196,8 @@ type Status struct {
 	Accounts  int        `json:"accounts"`
 	Messages  int64      `json:"messages"`
 	Bytes     int64      `json:"bytes"`
-	Waiting   int        `json:"waiting"` // messages that wait to leave; only a running box tells
-	Failing   int        `json:"failing"` // of them: tried in vain for more than an hour
+	Waiting   int        `json:"waiting"`            // messages that wait to leave; only a running box tells
+	Failing   int        `json:"failing"`            // of them: tried in vain for more than an hour
 	LastSent  time.Time  `json:"last_sent,omitzero"` // when another system last took mail, since the start
 	Disk      Disk       `json:"disk"`
 	Backup    time.Time  `json:"last_backup,omitzero"` // when the last one was made
