@@ -237,6 +237,30 @@ func (o *Office) MaySend(ctx context.Context, account store.AccountID, address s
 	})
 }
 
+// Own returns those of the addresses that account may write as.
+func (o *Office) Own(ctx context.Context, account store.AccountID, addresses []string) (own []string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err = o.Store.View(func(tx *store.Tx) error {
+		own = nil
+		d, err := o.directory(tx)
+		if err != nil {
+			return err
+		}
+		for _, address := range addresses {
+			err := d.maySend(account, address)
+			if err == nil {
+				own = append(own, address)
+			} else if !errors.Is(err, ErrNotYours) {
+				return err
+			}
+		}
+		return nil
+	})
+	return own, err
+}
+
 // Settings reads the owner's choices, for callers that have only an Office.
 func (o *Office) Settings() (s store.Settings, err error) {
 	err = o.Store.View(func(tx *store.Tx) error {

@@ -136,7 +136,7 @@ func (s *submission) end() error {
 func (s *submission) compose() error {
 	f := &s.form
 	id := f.get("id")
-	if !strings.HasSuffix(id, "@"+s.w.Office.Name()) || len(id) > 200 || strings.ContainsAny(id, "<> \r\n\t") {
+	if id == "" {
 		return page.Refuse(http.StatusBadRequest, "frame.problem.stale")
 	}
 	before, err := s.w.draft(s.p.Account, id)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"posthorn/appliance/post"
 	"posthorn/appliance/web/compose"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
@@ -40,7 +40,7 @@ func readChoices(tx *store.Tx, account store.AccountID) (c choices, err error) {
 
 func (c choices) save(tx *store.Tx, account store.AccountID) error {
 	if len(c.Signature) > maxSignature || !utf8.ValidString(c.Signature) {
-		return page.Refuse(422, "write.signature.long", maxSignature)
+		return page.Refuse(http.StatusUnprocessableEntity, "write.signature.long", maxSignature)
 	}
 	v, err := json.Marshal(c)
 	if err != nil {
@@ -116,14 +116,11 @@ func (w *Write) desk(ctx context.Context, p *session.Person) (*desk, error) {
 	if name == p.Name {
 		name = ""
 	}
-	for _, address := range all {
-		err := w.Office.MaySend(ctx, p.Account, address)
-		if errors.Is(err, post.ErrNotYours) || len(d.from) == maxIdentities {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	own, err := w.Office.Own(ctx, p.Account, all)
+	if err == nil && len(own) == 0 {
+		err = page.Refuse(http.StatusForbidden, "write.problem.noaddress") // an alias has taken the name over
+	}
+	for _, address := range own[:min(len(own), maxIdentities)] {
 		one := compose.Address{Name: name, Address: address}
 		if strings.EqualFold(address, d.Address) {
 			d.from = slices.Insert(d.from, 0, one)
@@ -131,5 +128,5 @@ func (w *Write) desk(ctx context.Context, p *session.Person) (*desk, error) {
 			d.from = append(d.from, one)
 		}
 	}
-	return d, nil
+	return d, err
 }

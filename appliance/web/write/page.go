@@ -118,7 +118,6 @@ type sheet struct {
 	Back        string // the page to return to
 	When, At    string
 	Earliest    string // of At
-	Saved       bool   // there is a draft
 	Wrong       string // words: why the letter was not sent
 	WrongAbout  string
 	MaxSize     int64 // octets of files
@@ -135,10 +134,8 @@ func (w *Write) write(rw http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	var l *compose.Letter
-	saved := false
 	if id := q.Get("draft"); id != "" {
 		l, err = w.openDraft(p, id)
-		saved = err == nil
 	} else {
 		l, err = w.newLetter(r, p, d)
 	}
@@ -146,7 +143,7 @@ func (w *Write) write(rw http.ResponseWriter, r *http.Request) {
 		w.area.Fail(rw, r, err)
 		return
 	}
-	w.area.Show(rw, r, "write.html", w.sheet(p, d, l, page.LocalPath(q.Get("back"), "/mail"), saved))
+	w.area.Show(rw, r, "write.html", w.sheet(p, d, l, page.LocalPath(q.Get("back"), "/mail")))
 }
 
 // newLetter begins a letter as the address of the page says.
@@ -195,8 +192,8 @@ func fromLink(l *compose.Letter, q url.Values, domain string) {
 }
 
 // openDraft reads a draft by its Message-ID, or by its place "MAILBOX/UID",
-// which a list of mail knows. A draft of another program without an ID of this
-// box is gone on with under a new one.
+// which a list of mail knows. A message that is no draft is the beginning of
+// another one.
 func (w *Write) openDraft(p *session.Person, name string) (*compose.Letter, error) {
 	mb, uid, ok := parsePlace(name)
 	if !ok {
@@ -210,13 +207,31 @@ func (w *Write) openDraft(p *session.Person, name string) (*compose.Letter, erro
 	if err != nil {
 		return nil, err
 	}
-	return src.Read()
+	l, err := src.Read()
+	if err != nil {
+		return nil, err
+	}
+	drafts, err := w.isDrafts(mb)
+	if !drafts || l.MessageID == "" {
+		l.MessageID = compose.NewMessageID(w.Office.Name())
+	}
+	return l, err
+}
+
+// isDrafts tells whether a mailbox is the one for drafts.
+func (w *Write) isDrafts(id store.MailboxID) (is bool, err error) {
+	err = w.Store.View(func(tx *store.Tx) error {
+		mb, err := tx.Mailbox(id)
+		is = err == nil && mb.Role == store.RoleDrafts
+		return err
+	})
+	return is, err
 }
 
 // sheet prepares the page for a letter.
-func (w *Write) sheet(p *session.Person, d *desk, l *compose.Letter, back string, saved bool) *sheet {
+func (w *Write) sheet(p *session.Person, d *desk, l *compose.Letter, back string) *sheet {
 	sh := &sheet{Letter: l, To: compose.Join(l.To), Cc: compose.Join(l.Cc), Bcc: compose.Join(l.Bcc), From: d.from,
-		Me: d.from[0].Address, Back: back, Saved: saved, MaxSize: maxFiles(d.maxSize)}
+		Me: d.from[0].Address, Back: back, MaxSize: maxFiles(d.maxSize)}
 	for name, field := range map[string]*string{"To": &sh.To, "Cc": &sh.Cc, "Bcc": &sh.Bcc} {
 		if rough := l.Rough[name]; rough != "" {
 			*field = rough

@@ -16,9 +16,14 @@ import (
 	"posthorn/store"
 )
 
-// drainTime is how long the rest of a form is read past that was refused: a
-// browser shows the answer only once it has sent what it wanted to.
-const drainTime = 30 * time.Second
+// Times of a form.
+const (
+	// silence is how long nothing may come of it.
+	silence = time.Minute
+	// drainTime is how long the rest of one is read past that was refused: a
+	// browser shows the answer only once it has sent what it wanted to.
+	drainTime = 30 * time.Second
+)
 
 // post takes the writing page's form.
 func (w *Write) post(rw http.ResponseWriter, r *http.Request) {
@@ -29,6 +34,9 @@ func (w *Write) post(rw http.ResponseWriter, r *http.Request) {
 		w.refuse(rw, r, page.Refuse(http.StatusServiceUnavailable, "frame.problem.busy"))
 		return
 	}
+	control := http.NewResponseController(rw)
+	r.Body = &patient{ReadCloser: r.Body, control: control}
+	defer control.SetReadDeadline(time.Time{})
 	parts, err := w.Site.Parts(r)
 	if err != nil {
 		w.refuse(rw, r, err)
@@ -50,12 +58,27 @@ func (w *Write) post(rw http.ResponseWriter, r *http.Request) {
 	w.keep(rw, r, s)
 }
 
+// patient reads a body that has to go on coming: a phone that went out of reach
+// must not keep others from sending files.
+type patient struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.control.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		return 0, err
+	}
+	return p.ReadCloser.Read(b)
+}
+
 // refuse answers a form that was not taken, after it was read past.
 func (w *Write) refuse(rw http.ResponseWriter, r *http.Request, err error) {
-	control := http.NewResponseController(rw)
-	if control.SetReadDeadline(time.Now().Add(drainTime)) == nil {
-		io.Copy(io.Discard, r.Body) // its end is not looked at: the answer is no
-		control.SetReadDeadline(time.Time{})
+	buf := make([]byte, 32<<10)
+	for end := time.Now().Add(drainTime); time.Now().Before(end); {
+		if _, err := r.Body.Read(buf); err != nil {
+			break // its end, or the browser's: the answer is no all the same
+		}
 	}
 	w.area.Fail(rw, r, err)
 }
@@ -100,7 +123,7 @@ func (w *Write) keep(rw http.ResponseWriter, r *http.Request, s *submission) {
 		}
 	}
 	back := page.LocalPath(s.form.get("back"), "/mail")
-	sh := w.sheet(s.p, s.desk, l, back, true)
+	sh := w.sheet(s.p, s.desk, l, back)
 	if r.Header.Get("Accept") == "application/json" {
 		answer := saved{Files: []savedFile{}, Every: sh.Every, At: time.Now().In(s.p.TimeZone).Format("15:04")}
 		for _, f := range l.Files {
@@ -164,7 +187,7 @@ func (w *Write) notSent(rw http.ResponseWriter, r *http.Request, s *submission, 
 		w.area.Fail(rw, r, w.explain(err, s.desk))
 		return
 	}
-	sh := w.sheet(s.p, s.desk, s.letter, page.LocalPath(s.form.get("back"), "/mail"), true)
+	sh := w.sheet(s.p, s.desk, s.letter, page.LocalPath(s.form.get("back"), "/mail"))
 	if sh.When == "" {
 		sh.When, sh.At = s.form.get("when"), s.form.get("at")
 	}
