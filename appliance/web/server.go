@@ -12,6 +12,9 @@
 //	connect   connecting a device, and the first look without TLS
 //	house     how the box fares, and the owner's settings
 //	me        logging in, and what belongs to a person
+//	clean     what may be shown of a mail, whoever wrote it
+//	listing   the newest conversations, and search, of large mailboxes
+//	mail      folders, lists, search, reading, and what is done with mail
 //	compose   letters people write, as messages
 //	write     the writing page, the Outbox, sending
 //	sorting   rules that sort a person's mail

@@ -3,6 +3,7 @@ package mail
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"posthorn/store"
@@ -40,6 +41,15 @@ func BenchmarkPages(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	h.update(func(tx *store.Tx) error {
+		for i := range 100 {
+			if _, err := h.add(tx, "Archive", 0, nil, mailFrom("Letter number "+strconv.Itoa(i), "", "Hello.")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.Run("list-of-100", func(b *testing.B) { page(b, h.path("Archive")) })
 	b.Run("list", func(b *testing.B) { page(b, list) })
 	b.Run("list-in-the-middle", func(b *testing.B) { page(b, list+"?before=50000") })
 	b.Run("search-rare", func(b *testing.B) { page(b, "/mail/search?part=rows&q=number+54321&in="+h.id("INBOX")) })
