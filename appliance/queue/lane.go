@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,11 +139,6 @@ func (q *Queue) dispatch(ctx context.Context, r *roads, under *sync.WaitGroup) (
 	if err != nil {
 		return p.next, err
 	}
-	for name, ids := range p.put {
-		if err := q.putOff(name, ids, r); err != nil {
-			return p.next, err
-		}
-	}
 	for _, b := range p.batches {
 		if !q.take(b) {
 			continue
@@ -151,6 +147,11 @@ func (q *Queue) dispatch(ctx context.Context, r *roads, under *sync.WaitGroup) (
 			defer q.done(b)
 			q.work(ctx, r.copy(), b)
 		})
+	}
+	for name, ids := range p.put {
+		if err := q.putOff(name, ids, r); err != nil {
+			return p.next, err
+		}
 	}
 	return p.next, nil
 }
@@ -269,20 +270,53 @@ func (q *Queue) unreachable(w way, f *relay.Failure) time.Time {
 	return l.until
 }
 
-// putOff has messages wait with their lane.
+// putOff has messages wait with their lane: many in one write, for there may be
+// thousands, and the others' mail waits for it.
 func (q *Queue) putOff(name string, ids []store.QueuedID, r *roads) error {
 	q.mu.Lock()
 	l := q.lane(name)
 	reason, until := l.reason, l.until
 	q.mu.Unlock()
-	if reason == nil {
+	if reason == nil || len(ids) == 0 {
 		return nil
 	}
-	for _, id := range ids {
-		o := outcome{id: id, lane: name, all: reason, until: until.Add(rand.N(firstGap / 4))}
-		if err := q.settle(r, &o); err != nil {
+	for ids := range slices.Chunk(ids, eachBatch) {
+		all := make([]outcome, len(ids))
+		for i, id := range ids {
+			all[i] = outcome{id: id, lane: name, all: reason, until: until.Add(rand.N(firstGap / 4)), now: time.Now()}
+		}
+		var others []outcome // of whom somebody is to be told
+		err := q.Store.Update(func(tx *store.Tx) error {
+			others = nil
+			for i := range all {
+				m, err := tx.Queued(all[i].id)
+				if errors.Is(err, store.ErrNotFound) {
+					continue // withdrawn
+				}
+				if err != nil {
+					return err
+				}
+				t, err := q.apply(tx, r, &all[i], m, true)
+				if err != nil {
+					return err
+				}
+				if !t.empty() || m.Finished() {
+					others = append(others, all[i])
+				} else if err := tx.PutQueued(m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
+		for i := range others {
+			if err := q.settle(r, &others[i]); err != nil {
+				return err
+			}
+		}
 	}
+	q.log().Info("messages put off", "lane", name, "messages", len(ids), "until", until, "reason", reason)
 	return nil
 }
