@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,27 @@ func TestLocalPath(t *testing.T) {
 			t.Errorf("%q: %q, want %q", to, got, want)
 		}
 	}
+}
+
+// Whatever an address bar or a form gives, a browser that is led to it stays on
+// the box.
+func FuzzLocalPath(f *testing.F) {
+	for _, seed := range []string{"/", "/mail?to=//x", "//evil.example", "/\\evil.example", "https://evil.example", "/%2f%2fevil.example", "/\t/evil.example", "/..//evil.example"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("https://mailbox.local/login")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, to string) {
+		got := LocalPath(to, "/instead")
+		// Browsers take a backslash for a slash, and tabs and newlines for nothing.
+		read := strings.NewReplacer("\\", "/", "\t", "", "\n", "", "\r", "").Replace(got)
+		u, err := base.Parse(read)
+		if err != nil || u.Host != base.Host || u.Scheme != base.Scheme || u.User != nil {
+			t.Errorf("%q leads to %v, %v", to, u, err)
+		}
+	})
 }
 
 func TestTakesGzip(t *testing.T) {

@@ -75,7 +75,7 @@ type Site struct {
 	Sessions *session.Manager
 	Words    *words.Catalogues
 	Log      *slog.Logger // not nil
-	// Actions keeps what owners did.
+	// Actions keeps what owners did; nil: nobody does.
 	Actions func(control.Action) error
 
 	mux   http.ServeMux

@@ -40,7 +40,6 @@ type Factors struct {
 	Recovery [][]byte  `json:"recovery,omitempty"` // SHA-256 of each code left
 	Passkeys []Passkey `json:"passkeys,omitempty"` // by age
 	Handle   []byte    `json:"handle,omitempty"`   // of the account, as passkeys know it
-	Made     time.Time `json:"made,omitzero"`      // when the first factor was set up
 }
 
 // Passkey is a key on a device (WebAuthn).
