@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"posthorn/appliance/events"
 	"posthorn/appliance/message"
@@ -347,5 +348,61 @@ func TestHostileMessages(t *testing.T) {
 				t.Errorf("%q got into %s", raw, path)
 			}
 		}
+	}
+}
+
+// Mail that waits to leave says how far it has come, and is not to be moved
+// into the Outbox by hand.
+func TestOutgoing(t *testing.T) {
+	h := newHome(t, "")
+	now := time.Now()
+	states := []struct {
+		want string
+		q    store.Queued
+	}{
+		{"Leaves in a moment", store.Queued{NotBefore: now.Add(time.Hour)}},
+		{"Will be sent", store.Queued{NotBefore: now.Add(time.Hour), Scheduled: true}},
+		{"Waiting to leave", store.Queued{}},
+		{"Being sent", store.Queued{Recipients: []store.QueuedRecipient{{Address: "a@b.example", State: store.QueuedTrying}}}},
+		{"Not through yet", store.Queued{Recipients: []store.QueuedRecipient{{Address: "a@b.example", Attempts: 2, Answer: "450 later"}}}},
+		{"Could not be sent", store.Queued{Recipients: []store.QueuedRecipient{{Address: "a@b.example", State: store.QueuedFailed, Answer: "550 no <such> user"}, {Address: "c@d.example"}}}},
+	}
+	h.update(func(tx *store.Tx) error {
+		out, err := tx.CreateMailbox(h.people["alice"].ID, "Outbox", store.RoleOutbox)
+		if err != nil {
+			return err
+		}
+		h.boxes["Outbox"] = out
+		return nil
+	})
+	for i, s := range states {
+		h.update(func(tx *store.Tx) error {
+			e, err := h.add(tx, "Outbox", store.Seen, nil, mailFrom(fmt.Sprintf("to leave %d", i), "", "x"))
+			if err != nil {
+				return err
+			}
+			q := s.q
+			q.Account, q.Message, q.Mailbox, q.UID, q.Name = h.people["alice"].ID, e.Message, h.boxes["Outbox"].ID, e.UID, "q"
+			if q.Recipients == nil {
+				q.Recipients = []store.QueuedRecipient{{Address: "a@b.example"}}
+			}
+			return tx.Enqueue(&q)
+		})
+	}
+	text := h.shows(h.path("Outbox"), "alice@mailbox.local")
+	for i, s := range states {
+		if !strings.Contains(text, s.want) {
+			t.Errorf("the list lacks %q", s.want)
+		}
+		h.shows(pathTo(h.boxes["Outbox"].ID, uint32(i+1)), s.want, `href="/mail/outbox"`)
+	}
+	h.shows(pathTo(h.boxes["Outbox"].ID, 6), "550 no &lt;such&gt; user")
+	if resp := h.press("/mail/act", "mailbox", h.id("Outbox"), "uid", "4", "do", "trash"); resp.StatusCode != http.StatusConflict {
+		t.Error("moved while it is handed over:", resp.Status)
+	}
+	h.press("/mail/act", "mailbox", h.id("Outbox"), "uid", "1", "do", "trash")
+	uid := h.put("INBOX", 0, nil, mailFrom("x", "", "y"))
+	if resp := h.press("/mail/act", "mailbox", h.id("INBOX"), "uid", strconv.Itoa(int(uid)), "do", "move", "to", h.id("Outbox")); resp.StatusCode != http.StatusConflict {
+		t.Error("moved into the Outbox:", resp.Status)
 	}
 }
