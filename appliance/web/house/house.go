@@ -16,6 +16,7 @@ import (
 	"embed"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 
 	"posthorn/appliance/control"
@@ -73,8 +74,12 @@ func sections() []section {
 		{"access"}, {"backup"}, {"system"}}
 }
 
-// done leads back to a page, which says what was done.
+// done leads back to a page, which says what was done. What an owner did is
+// recorded in the same words, unless they say too little: then by its path.
 func (h *House) done(w http.ResponseWriter, r *http.Request, to, key string, args ...any) {
+	if strings.HasPrefix(to, "/settings") && key != "settings.saved" {
+		h.Site.Record(r, key, args...)
+	}
 	h.Site.Notice(w, r, key, args...)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }

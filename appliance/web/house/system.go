@@ -80,5 +80,6 @@ func (h *House) off(w http.ResponseWriter, r *http.Request) {
 // stopping is the last page of a box that stops: what is restart, update or
 // off. Its script tells when the box is gone, and when it is back.
 func (h *House) stopping(w http.ResponseWriter, r *http.Request, what string) {
+	h.Site.Record(r, "settings.stopping."+what)
 	h.area.Show(w, r, "stopping.html", what)
 }
