@@ -43,7 +43,7 @@ type env struct {
 
 func commands() []command {
 	return slices.Concat([]command{serveCommand}, accountCommands, aliasCommands, outboxCommands, sentCommands, awayCommands, domainCommands, deviceCommands,
-		upkeepCommands, transferCommands, screenCommands, settingsCommands, actionCommands, certificateCommands, updateCommands, clockCommands, []command{versionCommand})
+		upkeepCommands, transferCommands, screenCommands, settingsCommands, actionCommands, certificateCommands, rescueCommands, updateCommands, clockCommands, []command{versionCommand})
 }
 
 func main() {
