@@ -39,6 +39,7 @@ func incidentKinds() []incidentKind {
 		{"undeliverable", "message not deliverable", []string{"to", "answer"}},
 		{"relay", "mail server not usable", []string{"server", "error"}},
 		{"code", "wrong set-up code", []string{"from"}},
+		{"authority", "the box's authority has a new certificate", nil},
 		{"login", "login refused", []string{"user", "from", "service"}},
 		{"full", "disk is full", nil},
 		{"write", "the store can't be written", []string{"error"}},
