@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"errors"
+	"time"
 
 	"posthorn/appliance/update"
 )
@@ -26,10 +27,16 @@ func (b *Box) switchOff() {
 	b.powerOff()
 }
 
+// orderPause is how long the box goes on after an order to stop, for the page
+// that answers to arrive with its style and script.
+const orderPause = 2 * time.Second
+
 // order tells Run to end; the first one counts.
 func (b *Box) order(what error) {
-	select {
-	case b.orders <- what:
-	default:
-	}
+	time.AfterFunc(orderPause, func() {
+		select {
+		case b.orders <- what:
+		default:
+		}
+	})
 }

@@ -1,5 +1,8 @@
-// Tells when the box is gone, and when it is back.
+// Tells when the box is gone, and when it is back. A restart can be over
+// between two looks, so that after a while it counts as back.
 const say = document.getElementById("stopping");
+const restarts = say.dataset.what !== "off";
+const began = Date.now(), longEnough = 15_000;
 let gone = false;
 
 async function look() {
@@ -13,11 +16,11 @@ async function look() {
     gone = true;
     say.textContent = say.dataset.gone;
   }
-  if (there && gone) {
+  if (there && (gone || restarts && Date.now() - began > longEnough)) {
     say.textContent = say.dataset.back;
     location.href = "/status";
     return;
   }
-  setTimeout(look, 1000);
+  setTimeout(look, 500);
 }
 look();
