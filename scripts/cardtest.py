@@ -14,6 +14,7 @@ import smtplib
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -79,12 +80,12 @@ class Box:
 
     def says(self, pattern, seconds=START):
         """Waits for the console to show a line; returns the match and the time it took."""
-        while time.monotonic() - self.began < seconds:
+        while not (m := re.search(pattern, self.console())):
             self.check_runs()
-            if m := re.search(pattern, self.console()):
-                return m, time.monotonic() - self.began
+            if time.monotonic() - self.began > seconds:
+                raise Failure(f"the console does not show {pattern!r}")
             time.sleep(0.02)
-        raise Failure(f"the console does not show {pattern!r}")
+        return m, time.monotonic() - self.began
 
     def check_runs(self):
         if self.process.poll() is not None:
@@ -254,6 +255,32 @@ def mail_on(partition, work, program):
     return found
 
 
+REGISTRY = "/mail/store/KEYREGISTRY"  # without which no store is opened
+
+
+def debugfs(card, *requests):
+    """Changes files of p4 from outside."""
+    start, _ = data_partition(card)
+    for request in requests:
+        subprocess.run(["/sbin/debugfs", "-w", "-R", request, f"{card}?offset={start}"], check=True, capture_output=True)
+
+
+def damage_store(card, work):
+    """Makes a card's store one that can't be opened."""
+    start, _ = data_partition(card)
+    # Its journal would undo what is changed from outside.
+    subprocess.run(["/sbin/e2fsck", "-p", f"{card}?offset={start}"], capture_output=True)
+    (work / "garbage").write_text("garbage\n")
+    debugfs(card, f"dump {REGISTRY} {work / 'registry'}", f"rm {REGISTRY}", f"write {work / 'garbage'} {REGISTRY}")
+
+
+def mend_store(card, work):
+    """Undoes damage_store."""
+    start, _ = data_partition(card)
+    subprocess.run(["/sbin/e2fsck", "-p", f"{card}?offset={start}"], capture_output=True)
+    debugfs(card, f"rm {REGISTRY}", f"write {work / 'registry'} {REGISTRY}")
+
+
 def lost(wanted, found):
     """Fails unless all that was acknowledged is there."""
     missing = set(wanted) - (found or set())
@@ -263,6 +290,7 @@ def lost(wanted, found):
 
 def run(test):
     """Runs a test in a folder of its own; returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # not without its QEMU
     with tempfile.TemporaryDirectory(prefix="posthorn-") as name:
         work = pathlib.Path(name)
         try:
