@@ -2,7 +2,7 @@
 // others live with the people it makes.
 import { Box } from "./box.mjs";
 
-const all = ["setup", "frame", "me", "house", "mail", "write"];
+const all = ["setup", "frame", "house", "mail", "write", "me"];
 const { existsSync } = await import("node:fs");
 const wanted = process.argv.slice(2);
 const box = await Box.open();
