@@ -193,8 +193,9 @@ func (q *Queue) hand(ctx context.Context, conn *relay.Conn, j *job) ([]relay.Res
 
 // needsUTF8 tells whether the message travels by SMTPUTF8 only (RFC 6531).
 func needsUTF8(j *job) bool {
-	beyond := func(s string) bool {
-		return slices.ContainsFunc([]byte(s), func(c byte) bool { return c >= 0x80 })
+	beyond := func(address string) bool {
+		_, ascii := relay.ASCIIAddress(address)
+		return !ascii
 	}
 	return beyond(j.record.From) || j.record.UTF8 && j.info.EightBitHeader ||
 		slices.ContainsFunc(j.to, func(to relay.Recipient) bool { return beyond(to.Address) })

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
 // textWriter sends a message's text: dots at the beginning of lines are
@@ -89,9 +91,34 @@ func xtext(s string) string {
 	return b.String()
 }
 
+// ASCIIAddress writes the domain of an address in ASCII (RFC 5891), which every
+// server takes. It returns false where that does not help: the local part is
+// beyond ASCII, or the domain is none.
+func ASCIIAddress(address string) (string, bool) {
+	at := strings.LastIndexByte(address, '@')
+	if isASCII(address) || at < 0 {
+		return address, isASCII(address)
+	}
+	domain, err := idna.Lookup.ToASCII(address[at+1:])
+	if err != nil || !isASCII(address[:at]) {
+		return address, false
+	}
+	return address[:at+1] + domain, true
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // quotePath writes an address as it stands between angle brackets: with the
 // quotes a strange local part needs (RFC 5321 section 4.1.2).
 func quotePath(address string) string {
+	address, _ = ASCIIAddress(address)
 	at := strings.LastIndexByte(address, '@')
 	if at < 0 {
 		return address

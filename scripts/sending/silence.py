@@ -47,6 +47,8 @@ while left:
             check(words in r["answer"] or "no answer" in r["answer"], f"{phase}: {r['answer']}")
     time.sleep(5)
 
+wait("what was offered encryption in vain arrives without", lambda: arrived("x"))
+
 step("what the sender finds")
 check(len(texts("INBOX")) == 0, "a notice was sent for what is tried again")
 subjects = {t["Subject"] for t in texts("Outbox")}
