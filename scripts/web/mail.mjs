@@ -122,7 +122,7 @@ async function lists(box) {
   await page.waitForSelector(".nothing");
   await page.click(".more a");
   await page.waitForURL("**text=1**");
-  box.check((await page.locator(".row").count()) === 1, "a word of a text is not found");
+  await row(page, "Dinner").waitFor();
   await page.goto(box.https + "/mail/search?q=" + encodeURIComponent('"><script>x</script>'));
   await box.look(page, "mail-search-none");
   await context.close();

@@ -91,18 +91,26 @@ async function search() {
   const path = query ? "/mail/search?" + new URLSearchParams({ q: query, in: form.in.value }) : here;
   history.replaceState(null, "", path);
   try {
-    let found = await fetchRows(path);
-    put(found);
-    while (found.dataset.next && query && place.querySelectorAll(".row").length < 20) {
-      say(place.dataset.searching);
-      found = await fetchRows(found.dataset.next);
-      join(found);
-    }
+    put(await fetchRows(path));
+    if (query) await goOn();
     say("");
   } catch (error) {
-    if (error.name !== "AbortError") say(place.dataset.offline);
+    failed(error);
   }
 }
+// failed says that the box does not answer, unless something newer was asked.
+function failed(error) {
+  if (error.name !== "AbortError") say(place.dataset.offline);
+}
+// goOn searches older mail until there is a screenful: the box answers in parts.
+async function goOn() {
+  for (let next; (next = place.querySelector(".found").dataset.next) && rows().length < 20; ) {
+    say(place.dataset.searching);
+    join(await fetchRows(next));
+  }
+  say("");
+}
+if (location.pathname === "/mail/search") goOn().catch(failed);
 // join adds what was found further down.
 function join(found) {
   const shown = place.querySelector(".found");
