@@ -32,12 +32,14 @@
 // connection, or LaneWorkers once it has answered, of MaxWorkers in all; half of
 // them are kept from lanes that failed last. A connection takes up to BatchSize
 // messages. When a server can't be reached its whole lane waits, with growing
-// gaps, and what is due for it meanwhile is put off together.
+// gaps, and what is due for it meanwhile is put off together. When the network
+// comes back all of that is tried at once (Online).
 //
 // # Time
 //
 // While the clock is not set nothing is sent whose time is counted by it, and
-// nothing expires: a message's age counts from when the clock was first set.
+// nothing expires: a message's age counts from when the clock was first set. An
+// attempt is made when the sender is to be told of the delay, and at the end.
 package queue
 
 import (

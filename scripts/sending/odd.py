@@ -1,6 +1,9 @@
 """Servers that break connections, take some recipients only, have no or broken
 encryption, or refuse a message when they have seen it."""
 
+import subprocess
+import time
+
 from box import *
 
 fresh("direct")
@@ -67,4 +70,16 @@ for kind, says in (("notls", "offers no encryption"), ("badtls", "TLS is broken 
     send("x@anywhere.example", f"not by {kind}")
     wait("it waits", lambda: says in (waits_for("x@anywhere.example") or {}).get("answer", ""))
     posthorn("outbox", "cancel", str(outbox()[0]["number"]))
+
+step("the cable is out for a while: what could not leave leaves when it is in again")
+posthorn("sending", "direct")
+subprocess.run(["ip", "link", "set", "veth0", "down"], check=True)
+send("cable@good.odd.example", "cable")
+for attempt in range(1, 6):  # so that the next one would be in a quarter of an hour
+    wait("an attempt", lambda: (waits_for("cable@good.odd.example") or {}).get("attempts") == attempt)
+    if attempt < 5:
+        posthorn("outbox", "retry", "all")
+time.sleep(6)  # the box looks every five seconds
+subprocess.run(["ip", "link", "set", "veth0", "up"], check=True)
+wait("it arrives", lambda: arrived("cable"))
 end()
