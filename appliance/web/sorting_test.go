@@ -63,6 +63,9 @@ func TestRulesPage(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	if strings.Contains(text, "%!") {
+		t.Errorf("words with a hole:\n%s", text)
+	}
 	press := func(id, action string) {
 		t.Helper()
 		if resp, _ := b.post("/me/rules", "/me/rules", url.Values{"id": {id}, "action": {action}}); resp.StatusCode != 303 {

@@ -88,9 +88,9 @@ func (s *Sorting) list(w http.ResponseWriter, r *http.Request) {
 	var data struct {
 		Rules   []shown
 		Full    bool
-		Applied int
+		Applied string
 	}
-	data.Full, data.Applied = len(all) >= rules.MaxRules, rules.MaxApplied
+	data.Full, data.Applied = len(all) >= rules.MaxRules, strconv.Itoa(rules.MaxApplied)
 	for i := range all {
 		one := shown{ID: all[i].ID, Off: all[i].Off, First: i == 0, Last: i == len(all)-1}
 		one.Sentence, one.Gone = sentence(c, &all[i], names)

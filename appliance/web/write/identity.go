@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -40,7 +41,7 @@ func readChoices(tx *store.Tx, account store.AccountID) (c choices, err error) {
 
 func (c choices) save(tx *store.Tx, account store.AccountID) error {
 	if len(c.Signature) > maxSignature || !utf8.ValidString(c.Signature) {
-		return page.Refuse(http.StatusUnprocessableEntity, "write.signature.long", maxSignature)
+		return page.Refuse(http.StatusUnprocessableEntity, "write.signature.long", strconv.Itoa(maxSignature))
 	}
 	v, err := json.Marshal(c)
 	if err != nil {

@@ -171,7 +171,7 @@ func TestSending(t *testing.T) {
 	}
 	for _, bad := range []url.Values{{"undo": {"601"}, "address": {"ally@example.org"}}, {"undo": {"x"}, "address": {"ally@example.org"}},
 		{"undo": {"0"}, "address": {"bob@example.org"}}, {"undo": {"0"}, "address": {"ally@example.org"}, "signature": {strings.Repeat("x", 3000)}}} {
-		if resp, _ := b.press("/me/sending", bad); resp.StatusCode/100 != 4 {
+		if resp, text := b.press("/me/sending", bad); resp.StatusCode/100 != 4 || strings.Contains(text, "%!") {
 			t.Errorf("%v: %s", bad, resp.Status)
 		}
 	}
