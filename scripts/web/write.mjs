@@ -9,6 +9,7 @@ export default async function (box) {
   await drafts(box);
   await sending(box);
   await replying(box);
+  await failing(box);
   await rules(box);
   await plain(box);
   await indonesian(box);
@@ -151,7 +152,7 @@ async function sending(box) {
   await page.goto(box.https + "/mail");
   await page.click("nav >> text=Sent");
   await open(page, "Dinner on Friday?");
-  await page.click("text=Withdraw");
+  await page.click("form.withdraw button");
   await page.waitForSelector("text=Taken back, unread, from budi");
   await budi.page.reload();
   box.check(!(await listed(budi.page, "Dinner on Friday?")), "budi still has what was withdrawn");
@@ -202,6 +203,28 @@ async function replying(box) {
   await page.locator("#text").pressSequentially("Found it.");
   await page.keyboard.press("Control+Enter");
   await page.waitForSelector(".notice button");
+  await context.close();
+}
+
+// Mail that can't leave says why, and can be tried again, or withdrawn.
+async function failing(box) {
+  box.posthorn("smarthost", "set", "127.0.0.1:1", "--security", "none"); // nobody listens there
+  const { page, context } = await box.login("wilma");
+  await page.goto(box.https + "/mail/write");
+  await page.fill("#to", "Aunt Mia <mia@elsewhere.example>");
+  await page.fill("#subject", "Greetings");
+  await page.click("button[value=send]");
+  await page.waitForSelector(".notice");
+  await settled("the reason in the Outbox", async () => {
+    await page.goto(box.https + "/mail/outbox");
+    return (await page.locator(".failing .problem").count()) > 0;
+  });
+  await box.look(page, "outbox-failing");
+  await page.click("button[value=retry]");
+  await page.waitForSelector(".notice");
+  await page.click("button[value=withdraw]");
+  await page.waitForSelector("text=Nothing waits to leave");
+  box.posthorn("sending", "none");
   await context.close();
 }
 
