@@ -283,7 +283,6 @@ async function news(box) {
     new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifted += e.value; }).observe({ type: "layout-shift", buffered: false });
   });
   const before = await page.locator(".row").count();
-  await sleep(500); // the stream of events is open
   await send(box, person, letter({ subject: "Just arrived", from: "Newcomer <new@example.org>", body: "Hello." }));
   await page.waitForFunction(() => document.getElementById("state").textContent.includes("Just arrived"));
   const shifted = await page.evaluate(() => window.shifted);

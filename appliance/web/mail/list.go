@@ -25,7 +25,6 @@ type listPage struct {
 	Next, First string
 	Back        string // this page, for actions to come back to
 	Search      *searchForm
-	Shown       string // what the script asks for again when something changes
 }
 
 // Emptied tells of a folder that can be emptied.

@@ -161,7 +161,9 @@ async function refresh() {
   fresh.hidden = false;
 }
 
-let known = null; // state of the list on the page
+// listed is the state of the folder that the list on the page, or the one that
+// waits to be shown, was made from.
+const listed = () => (waiting || place.querySelector(".found")).dataset.state;
 function listen() {
   const events = new EventSource("/mail/events?mailbox=" + scope);
   events.addEventListener("news", (event) => {
@@ -172,11 +174,11 @@ function listen() {
         place.hidden = count === 0;
       }
     }
-    if (known !== null && known !== news.state && scope !== "0" && !form.q.value.trim()) refresh();
-    known = news.state;
+    if (scope !== "0" && !form.q.value.trim() && String(news.state) !== listed()) refresh();
     if (state.textContent === place.dataset.offline) say("");
   });
   events.addEventListener("error", () => {
+    if (!waiting) say(place.dataset.offline); // until the next event
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, 30000);
   });
 }
