@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"posthorn/appliance/control"
+	"posthorn/appliance/web/words"
 )
 
 // A running box takes a backup in, restarts, and is what the backup was.
@@ -118,5 +119,27 @@ func TestIncidents(t *testing.T) {
 	}
 	if got := lines.Incidents(); len(got) != maxIncidents || got[0].Text != fmt.Sprint("odd ", 2*maxIncidents-1) {
 		t.Errorf("%d incidents, the last %+v", len(got), got[0])
+	}
+}
+
+// Whatever the status may tell has words in every language.
+func TestIncidentsHaveWords(t *testing.T) {
+	all, err := words.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"status.happened.other"}
+	for _, k := range incidentKinds() {
+		keys = append(keys, "status.happened."+k.id)
+	}
+	for _, id := range []string{"quota", "full", "damaged", "write", "nobody", "clock", "queue", "server", "name", "announcement"} {
+		keys = append(keys, "status.trouble."+id)
+	}
+	for _, c := range all.All() {
+		for _, key := range keys {
+			if text := c.Text(key); text == "["+key+"]" {
+				t.Errorf("%s has no %s", c.Tag, key)
+			}
+		}
 	}
 }

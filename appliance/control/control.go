@@ -56,8 +56,8 @@
 //	POST   /accounts/{name}/import            multipart: one batch of messages
 //	GET    /accounts/{name}/export?mailbox=M  multipart: messages
 //
-// Bodies are JSON but for the last three and an update. A refusal is a status of
-// 400 or more with {"error": "..."}.
+// Bodies are JSON but for mail, backups and updates. A refusal is a status of 400
+// or more with {"error": "..."}.
 package control
 
 import (
