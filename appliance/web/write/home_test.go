@@ -2,13 +2,10 @@ package write
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -17,9 +14,7 @@ import (
 	"posthorn/appliance/control"
 	"posthorn/appliance/login"
 	"posthorn/appliance/post"
-	"posthorn/appliance/web/page"
-	"posthorn/appliance/web/session"
-	"posthorn/appliance/web/words"
+	"posthorn/appliance/web/pagetest"
 	"posthorn/store"
 )
 
@@ -29,7 +24,7 @@ type home struct {
 	store  *store.Store
 	office *post.Office
 	write  *Write
-	server *httptest.Server
+	site   *pagetest.Site
 	people map[string]*store.Account
 }
 
@@ -70,32 +65,12 @@ func newHome(t *testing.T, change func(*store.Settings)) *home {
 		t.Fatal(err)
 	}
 	h.office = &post.Office{Store: st, Hostname: func() string { return "mailbox" }}
-	all, err := words.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	manager := &session.Manager{Store: st, Log: log}
-	site := &page.Site{Store: st, Words: all, Log: log, Sessions: manager,
-		Facts: page.Facts{Household: func() string { return "" }}}
-	h.write = &Write{Site: site, Store: st, Office: h.office, Log: log,
+	h.site = pagetest.New(t, st)
+	h.write = &Write{Site: h.site.Page, Store: st, Office: h.office, Log: slog.New(slog.DiscardHandler),
 		Box: &control.Box{Store: st, Keeper: &login.Keeper{Store: st}}}
 	if err := h.write.Routes(); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", site.Handler())
-	mux.HandleFunc("POST /test/login", func(w http.ResponseWriter, r *http.Request) {
-		r, err := manager.Attach(r)
-		if err == nil {
-			err = manager.Begin(w, r, h.people[r.PostFormValue("name")])
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	h.server = httptest.NewTLSServer(mux)
-	t.Cleanup(h.server.Close)
 	return h
 }
 
@@ -109,26 +84,13 @@ type browser struct {
 
 func (h *home) browser(name string) *browser {
 	h.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		h.Fatal(err)
-	}
-	b := &browser{home: h, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
-	h.Cleanup(b.client.CloseIdleConnections)
-	b.do("POST", "/test/login", "application/x-www-form-urlencoded", strings.NewReader("name="+name))
-	_, text := b.get("/me/sending")
-	m := regexp.MustCompile(`name="csrf" content="([^"]+)"`).FindStringSubmatch(text)
-	if m == nil {
-		h.Fatalf("%s is not logged in:\n%s", name, text)
-	}
-	b.token = m[1]
-	return b
+	client, token := h.site.Login(name)
+	return &browser{home: h, client: client, token: token}
 }
 
 func (b *browser) do(method, path, kind string, body io.Reader) (*http.Response, string) {
 	b.Helper()
-	r, err := http.NewRequest(method, b.server.URL+path, body)
+	r, err := http.NewRequest(method, b.site.Server.URL+path, body)
 	if err != nil {
 		b.Fatal(err)
 	}
