@@ -32,6 +32,7 @@ func (s *Sorting) Routes() (err error) {
 	if s.area, err = s.Site.Area(files, "sorting"); err != nil {
 		return err
 	}
+	s.Site.About(page.Entry{Path: "/me/rules", Key: "sorting.title", Order: 20})
 	s.Site.Person("GET /me/rules", s.list)
 	s.Site.Person("POST /me/rules", s.change)
 	s.Site.Person("POST /me/rules/apply", s.apply)

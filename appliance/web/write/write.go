@@ -78,6 +78,7 @@ func (w *Write) Routes() (err error) {
 	s.Person("GET /mail/outbox", w.outbox)
 	s.Person("POST /mail/outbox", w.change)
 	s.Person("POST /mail/withdraw", w.withdraw)
+	s.About(page.Entry{Path: "/me/sending", Key: "write.sending", Order: 10})
 	s.Person("GET /me/sending", w.sending)
 	s.Person("POST /me/sending", w.saveSending)
 	s.Person("POST /me/sending/away", w.saveAway)
