@@ -31,9 +31,14 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, body []b
 	h.Add("Vary", "Accept-Encoding")
 	if len(body) >= minCompress && takesGzip(r) && !strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "cross") {
 		var small bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&small, gzip.BestSpeed) // the level is one there is
+		z, ok := s.zips.Get().(*gzip.Writer)
+		if !ok {
+			z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one there is
+		}
+		z.Reset(&small)
 		z.Write(body)
 		z.Close()
+		s.zips.Put(z)
 		h.Set("Content-Encoding", "gzip")
 		body = small.Bytes()
 	}

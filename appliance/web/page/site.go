@@ -86,6 +86,8 @@ type Site struct {
 
 	mu   sync.Mutex
 	sets map[setKey]*set
+
+	zips sync.Pool // of *gzip.Writer: each is larger than the page it makes small
 }
 
 // Entry is a place in the main menu.
