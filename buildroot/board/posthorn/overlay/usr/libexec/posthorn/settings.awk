@@ -3,7 +3,8 @@
 # 'literal' strings on one line, numbers and booleans.
 #
 # Prints each setting as section, name and value between tabs, the value of a
-# setting before the first header as it stands, so that it is TOML still, and
+# setting before the first header, whose section is called "box" (for the shell
+# an empty one is none), as it stands, so that it is TOML still, and
 # "account", "end" after each [[account]]. A setting it can't read is skipped.
 # With blank=1 it prints the file with spaces in the place of passwords, octet
 # for octet as long as it was.
@@ -62,7 +63,7 @@ text ~ /^[A-Za-z0-9_-]+[ \t]*=/ {
 	if (!blank && (taken > 2 || value ~ /^[a-z0-9]/)) {
 		if (taken == 0) { sub(/[ \t]*(#.*)?$/, "", value); plain = value }
 		if (section == "" && name != "hostname") plain = taken ? substr(value, 1, taken) : value
-		if (plain !~ /\t/) print section "\t" name "\t" plain
+		if (plain !~ /\t/) print (section == "" ? "box" : section) "\t" name "\t" plain
 	}
 }
 
