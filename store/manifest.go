@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"iter"
 	"log/slog"
 	"maps"
@@ -224,15 +225,39 @@ func (s *Store) hasTable(id uint64) bool {
 	return slices.ContainsFunc(s.db.Tables(), func(t badger.TableInfo) bool { return t.ID == id })
 }
 
-// keepDamagedTables counts damaged tables and keeps them under a second name.
+// keepDamagedTables counts damaged tables and keeps a copy of each.
 func (s *Store) keepDamagedTables(ctx context.Context) {
 	for path, err := range s.damagedTables(ctx) {
-		s.corrupt.Add(1)
 		s.log.Error("a table is damaged: some mail may not be shown; restore from a backup", "file", path, "error", err)
-		if err := os.Link(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := keepTable(path); err != nil {
 			s.log.Error("the damaged table can't be kept", "file", path, "error", err)
 		}
+		s.corrupt.Add(1)
 	}
+}
+
+// keepTable copies a table to its second name, once. A hard link would not do:
+// Badger empties a table before it removes it.
+func keepTable(path string) error {
+	kept := path + ".damaged"
+	if _, err := os.Stat(kept); err == nil {
+		return nil
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(kept + ".new")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(to.Name())
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Sync(), to.Close()); err != nil {
+		return err
+	}
+	return os.Rename(to.Name(), kept)
 }
 
 // appendManifestChange appends a change in the encoding of Badger's protocol
