@@ -15,6 +15,19 @@ var ErrRefused = errors.New("user name or password is wrong")
 // switched off by the owner.
 var ErrDisabled = errors.New("this account is switched off; ask the owner of the box")
 
+// ErrFactor says that the password is right, and that the account asks for more
+// than a password: a mail program, which can't, needs an app password. It is an
+// [ErrRefused].
+var ErrFactor error = factorError{}
+
+type factorError struct{}
+
+func (factorError) Error() string {
+	return "this account has a second step: mail programs need an app password, which the page makes under Me"
+}
+
+func (factorError) Unwrap() error { return ErrRefused }
+
 // ErrNoAppPassword says that the account has no app password of that ID.
 var ErrNoAppPassword = errors.New("no such app password")
 

@@ -93,7 +93,10 @@ func (a *attempt) user() string {
 // in any case. The answer may be held back for up to [MaxDelay] when the
 // address or the account has seen wrong passwords; ctx ends the wait.
 //
-// Errors: [ErrRefused] when user or password is wrong; [ErrDisabled] when
+// The password of an account with second factors is taken for the service
+// [Web] alone, which asks for them; elsewhere it would be all that a thief needs.
+//
+// Errors: [ErrRefused] when user or password is wrong; [ErrFactor]; [ErrDisabled] when
 // both are right and the account is switched off; [*SlowError] when too many
 // attempts are waiting already; ctx's error; or the store's.
 func (k *Keeper) Login(ctx context.Context, user, password string, from netip.Addr, service string) (Identity, error) {
@@ -110,16 +113,44 @@ func (k *Keeper) Login(ctx context.Context, user, password string, from netip.Ad
 		done, first := k.flights.join(key)
 		if !first {
 			if id, err, ok := done.wait(ctx); ok {
-				k.count(err)
-				return id, err
+				return k.answer(a, id, err)
 			}
 			continue // the one we waited for gave up; take its place
 		}
 		id, err := k.decide(ctx, a)
 		k.flights.land(key, id, err, ctx.Err() != nil)
-		k.count(err)
-		return id, err
+		return k.answer(a, id, err)
 	}
+}
+
+// answer is what an attempt is told of a decision, which those of several
+// services may share.
+func (k *Keeper) answer(a *attempt, id Identity, err error) (Identity, error) {
+	if err == nil && id.AppPassword == "" && a.service != Web {
+		err = k.passwordIsEnough(id.Account.ID)
+	}
+	if err == ErrFactor {
+		k.Log.Warn("login refused", "service", a.service, "user", a.name, "from", a.source.addr, "why", err)
+	}
+	k.count(err)
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, nil
+}
+
+// passwordIsEnough is ErrFactor for an account with second factors.
+func (k *Keeper) passwordIsEnough(id store.AccountID) error {
+	return k.Store.View(func(tx *store.Tx) error {
+		_, err := tx.Value(store.AccountValue(id, FactorsValue))
+		switch {
+		case err == nil:
+			return ErrFactor
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		}
+		return err
+	})
 }
 
 func (k *Keeper) count(err error) {

@@ -13,3 +13,6 @@ const (
 // FactorsValue is the name of the record of an account's own in which package
 // session keeps its second factors. Without it the password is enough.
 const FactorsValue = "factors"
+
+// Web is the service of the page, the one that can ask for second factors.
+const Web = "web"

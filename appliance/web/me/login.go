@@ -26,7 +26,7 @@ func (m *Me) login(w http.ResponseWriter, r *http.Request) {
 
 func (m *Me) tryLogin(w http.ResponseWriter, r *http.Request) {
 	form := loginForm{To: page.LocalPath(r.PostFormValue("to"), "/"), Name: r.PostFormValue("name")}
-	id, err := m.Keeper.Login(r.Context(), form.Name, r.PostFormValue("password"), from(r), "web")
+	id, err := m.Keeper.Login(r.Context(), form.Name, r.PostFormValue("password"), from(r), login.Web)
 	switch {
 	case errors.Is(err, login.ErrRefused), err == nil && id.AppPassword != "":
 		form.Wrong = "me.login.wrong"

@@ -162,7 +162,7 @@ func (m *Me) actions(w http.ResponseWriter, r *http.Request) {
 // false: it is not; else an error, such as that of too many attempts.
 func (m *Me) right(r *http.Request, password string) (bool, error) {
 	p := session.From(r.Context())
-	id, err := m.Keeper.Login(r.Context(), p.Name, password, from(r), "web")
+	id, err := m.Keeper.Login(r.Context(), p.Name, password, from(r), login.Web)
 	if errors.Is(err, login.ErrRefused) {
 		return false, nil
 	}
