@@ -42,13 +42,12 @@ func (r *Relay) exchangers(ctx context.Context, domain string) ([]host, error) {
 	var hosts []host
 	for _, mx := range records {
 		name := strings.ToLower(strings.TrimSuffix(mx.Host, "."))
-		if name == "" {
-			if len(records) == 1 { // RFC 7505
-				return nil, &Failure{Status: "5.1.10", Permanent: true, Text: fmt.Sprintf("%s says that it takes no mail (null MX)", domain)}
-			}
-			continue
+		if name != "" {
+			hosts = append(hosts, host{name, mx.Pref})
 		}
-		hosts = append(hosts, host{name, mx.Pref})
+	}
+	if len(hosts) == 0 { // RFC 7505; more than one of these says nothing else
+		return nil, &Failure{Status: "5.1.10", Permanent: true, Text: fmt.Sprintf("%s says that it takes no mail (null MX)", domain)}
 	}
 	return hosts, nil
 }

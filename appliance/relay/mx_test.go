@@ -21,6 +21,8 @@ first.example.    60 IN A 127.0.0.9
 second.example.   60 IN A 127.0.0.1
 plain.example.    60 IN A 127.0.0.1
 null.example.     60 IN MX 0 .
+nulls.example.    60 IN MX 0 .
+nulls.example.    60 IN MX 10 .
 ours.example.     60 IN MX 10 mailbox.local.
 backup.example.   60 IN MX 10 second.example.
 backup.example.   60 IN MX 20 us.example.
@@ -123,6 +125,7 @@ func TestDirect(t *testing.T) {
 		permanent     bool
 	}{
 		"null.example":    {"5.1.10", "takes no mail", true},
+		"nulls.example":   {"5.1.10", "takes no mail", true},
 		"missing.example": {"5.1.2", "does not exist", true},
 		"broken.example":  {"4.4.3", "looking up", false},
 		"ours.example":    {"5.4.6", "would come back to this box", true},
