@@ -36,9 +36,32 @@ func (t *telling) empty() bool { return len(t.failed)+len(t.delayed)+len(t.deliv
 // errChanged says that what was found out about a message is no longer so.
 var errChanged = errors.New("queued message changed meanwhile")
 
+// settleTries is how often an outcome is written down anew because another lane
+// has changed the message meanwhile.
+const settleTries = 10
+
 // settle writes down what became of a message, takes it out of the queue if it
-// is finished, and sends the notices, all in one transaction.
-func (q *Queue) settle(r *roads, o *outcome) error {
+// is finished, and sends the notices, all in one transaction. An outcome must
+// not get lost: who has the message would get it again.
+func (q *Queue) settle(r *roads, o *outcome) (err error) {
+	for range settleTries {
+		err = q.settleOnce(r, o)
+		switch {
+		case errors.Is(err, errChanged):
+			continue
+		case errors.Is(err, store.ErrNotFound):
+			return nil // withdrawn
+		case errors.Is(err, store.ErrFull) && o.lane != hereLane:
+			return q.settleUntold(r, o)
+		}
+		return err
+	}
+	return err
+}
+
+// settleOnce is settle for the message as it is now; its errors are errChanged
+// and those of the store.
+func (q *Queue) settleOnce(r *roads, o *outcome) error {
 	o.now, o.spread = time.Now(), rand.Float64()
 	var m *store.Queued
 	var t *telling
@@ -48,9 +71,6 @@ func (q *Queue) settle(r *roads, o *outcome) error {
 		}
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // withdrawn
-	}
 	if err != nil {
 		return err
 	}
@@ -65,18 +85,13 @@ func (q *Queue) settle(r *roads, o *outcome) error {
 			return err
 		case !reflect.DeepEqual(now, t):
 			return errChanged
-		case m.Finished():
-			return q.dequeue(tx, m)
 		}
-		return tx.PutQueued(m)
+		return q.put(tx, m)
 	}
 	if t.empty() {
 		err = q.Store.Update(write)
 	} else {
 		err = q.tell(m, t, write)
-	}
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errChanged) {
-		return nil // withdrawn, or to be looked at again
 	}
 	if err == nil {
 		q.report(o, m)
@@ -84,15 +99,57 @@ func (q *Queue) settle(r *roads, o *outcome) error {
 	return err
 }
 
+// settleUntold writes an outcome down while the disk has no room for notices.
+// Those who have the message have it; what the sender would be told of is to be
+// found out once more.
+func (q *Queue) settleUntold(r *roads, o *outcome) error {
+	var m *store.Queued
+	err := q.Store.Update(func(tx *store.Tx) (err error) {
+		if m, err = tx.Queued(o.id); err != nil {
+			return err
+		}
+		before := slices.Clone(m.Recipients)
+		if _, err := q.apply(tx, r, o, m, true); err != nil {
+			return err
+		}
+		for i := range before {
+			to := &m.Recipients[i]
+			to.Delayed = before[i].Delayed
+			if to.State == store.QueuedFailed && before[i].State != store.QueuedFailed {
+				to.State, to.Next = store.QueuedWaiting, o.now.Add(firstGap*10)
+			}
+		}
+		return q.put(tx, m)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // withdrawn
+	}
+	if err == nil {
+		q.log().Warn("sender can't be told now: the disk is full", "queue_id", m.Name)
+		q.report(o, m)
+	}
+	return err
+}
+
+// put writes a message down as it is now, or takes it out of the queue if it is
+// finished.
+func (q *Queue) put(tx *store.Tx, m *store.Queued) error {
+	if m.Finished() {
+		return q.dequeue(tx, m)
+	}
+	return tx.PutQueued(m)
+}
+
 // apply changes m as the outcome says, and returns what its sender is to be
-// told. With write set it also delivers to mailboxes here.
+// told. With write set it also delivers to mailboxes here, unless the outcome is
+// that nothing can be delivered there now.
 func (q *Queue) apply(tx *store.Tx, r *roads, o *outcome, m *store.Queued, write bool) (*telling, error) {
 	if m.Accepted.IsZero() && q.clockSet() {
 		m.Accepted = o.now
 	}
 	before := slices.Clone(m.Recipients)
 	var err error
-	if o.lane == hereLane {
+	if o.lane == hereLane && o.all == nil {
 		retry := o.now.Add(firstGap * 10)
 		if write {
 			err = q.Office.Release(tx, m, o.now, retry)
