@@ -42,7 +42,7 @@ func (m *Me) tryLogin(w http.ResponseWriter, r *http.Request) {
 		factors, err = m.Site.Sessions.Factors(id.Account.ID)
 	}
 	if err == nil && factors.Asked() {
-		m.Site.Sessions.Await(w, r, id.Account.ID, form.To)
+		m.Site.Sessions.Await(w, r, id.Account, form.To)
 		http.Redirect(w, r, "/login/second", http.StatusSeeOther)
 		return
 	}

@@ -183,7 +183,7 @@ func TestWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	v.m.Await(w, v.request(), v.account.ID, "/mail")
+	v.m.Await(w, v.request(), v.account, "/mail")
 	r := v.request()
 	r.AddCookie(w.Result().Cookies()[0])
 	if p := v.m.Awaited(r); p == nil || p.To != "/mail" {
@@ -193,7 +193,7 @@ func TestWaiting(t *testing.T) {
 		t.Error("awaited without the cookie")
 	}
 	for range maxPending {
-		v.m.Await(httptest.NewRecorder(), v.request(), v.account.ID, "/")
+		v.m.Await(httptest.NewRecorder(), v.request(), v.account, "/")
 	}
 	if v.m.Awaited(r) != nil {
 		t.Error("the wait is not bounded")

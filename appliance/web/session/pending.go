@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
 	"sync"
@@ -36,6 +37,7 @@ type Pending struct {
 	To      string // path to go on at
 
 	key       [sha256.Size]byte
+	password  []byte // mark of the one that was typed
 	began     time.Time
 	challenge *webauthn.SessionData // of the passkey asked for
 }
@@ -54,11 +56,12 @@ type pause struct {
 	next  time.Time
 }
 
-// Await begins to wait for the second factor of an account.
-func (m *Manager) Await(w http.ResponseWriter, r *http.Request, id store.AccountID, to string) {
+// Await begins to wait for the second factor of an account, as it was when its
+// password was typed.
+func (m *Manager) Await(w http.ResponseWriter, r *http.Request, a *store.Account, to string) {
 	var number [32]byte
 	rand.Read(number[:])
-	p := &Pending{Account: id, To: to, key: sha256.Sum256(number[:]), began: time.Now()}
+	p := &Pending{Account: a.ID, To: to, key: sha256.Sum256(number[:]), password: passwordMark(a), began: time.Now()}
 	m.waiting.mu.Lock()
 	defer m.waiting.mu.Unlock()
 	m.waiting.list = append(m.waiting.list, p)
@@ -90,7 +93,8 @@ func (m *Manager) Awaited(r *http.Request) *Pending {
 	return nil
 }
 
-// Arrive ends the wait and logs in.
+// Arrive ends the wait and logs in. Errors: [ErrForged] if the password was
+// changed meanwhile.
 func (m *Manager) Arrive(w http.ResponseWriter, r *http.Request, p *Pending) error {
 	m.waiting.mu.Lock()
 	for i, other := range m.waiting.list {
@@ -99,7 +103,7 @@ func (m *Manager) Arrive(w http.ResponseWriter, r *http.Request, p *Pending) err
 			break
 		}
 	}
-	delete(m.waiting.pauses, p.Account)
+	delete(m.waiting.pauses, p.Account) // also for one who came with a passkey
 	m.waiting.mu.Unlock()
 	dropCookie(w, r, pendingCookie)
 	var a *store.Account
@@ -110,41 +114,53 @@ func (m *Manager) Arrive(w http.ResponseWriter, r *http.Request, p *Pending) err
 	if err != nil {
 		return err
 	}
+	if subtle.ConstantTimeCompare(p.password, passwordMark(a)) == 0 {
+		return ErrForged
+	}
 	return m.Begin(w, r, a)
 }
 
 // TryCode takes a typed code as the second factor of an account. Errors:
 // [ErrNoFactor], [*login.SlowError] after several wrong ones, or the store's.
 func (m *Manager) TryCode(id store.AccountID, typed string) error {
-	if wait := m.waiting.wait(id); wait > 0 {
+	if wait := m.waiting.guess(id); wait > 0 {
 		return &login.SlowError{RetryAfter: wait}
 	}
 	err := m.ChangeFactors(id, func(f *Factors) error { return f.Take(typed, time.Now()) })
-	if err == ErrNoFactor {
-		m.waiting.mistake(id)
+	if err == nil {
+		m.waiting.forgive(id)
+	} else if err == ErrNoFactor {
 		m.log().Warn("wrong second factor", "account", id)
 	}
 	return err
 }
 
-// wait is how long it is until the account's next code is looked at.
-func (w *waiting) wait(id store.AccountID) time.Duration {
+// forgive forgets an account's wrong codes.
+func (w *waiting) forgive(id store.AccountID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.pauses[id]
-	if p == nil {
-		return 0
-	}
-	if time.Since(p.last) > forgetAfter {
-		delete(w.pauses, id)
-		return 0
-	}
-	return max(time.Until(p.next), 0)
+	delete(w.pauses, id)
 }
 
-func (w *waiting) mistake(id store.AccountID) {
+// guess is how long it is until the account's next code may be looked at. If
+// that is now, the code counts as a wrong one already, lest many at a time be
+// looked at before the first of them is found to be wrong.
+func (w *waiting) guess(id store.AccountID) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if p := w.pauses[id]; p != nil {
+		if time.Since(p.last) > forgetAfter {
+			delete(w.pauses, id)
+		} else if wait := time.Until(p.next); wait > 0 {
+			return wait
+		}
+	}
+	w.mistake(id)
+	return 0
+}
+
+// mistake counts a wrong code. w.mu is held.
+func (w *waiting) mistake(id store.AccountID) {
 	if w.pauses == nil {
 		w.pauses = make(map[store.AccountID]*pause)
 	}
