@@ -27,22 +27,19 @@ const (
 
 // post takes the writing page's form.
 func (w *Write) post(rw http.ResponseWriter, r *http.Request) {
-	select {
-	case w.uploads <- struct{}{}:
-		defer func() { <-w.uploads }()
-	default:
+	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(rw)}
+	p := session.From(r.Context())
+	if !w.places.take(p.Account) {
 		w.refuse(rw, r, page.Refuse(http.StatusServiceUnavailable, "frame.problem.busy"))
 		return
 	}
-	control := http.NewResponseController(rw)
-	r.Body = &patient{ReadCloser: r.Body, control: control}
-	defer control.SetReadDeadline(time.Time{})
+	defer w.places.leave(p.Account)
 	parts, err := w.Site.Parts(r)
 	if err != nil {
 		w.refuse(rw, r, err)
 		return
 	}
-	s := &submission{w: w, p: session.From(r.Context())}
+	s := &submission{w: w, p: p}
 	defer s.abort()
 	if s.desk, err = w.desk(r.Context(), s.p); err == nil {
 		err = s.read(parts)

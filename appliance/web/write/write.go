@@ -40,9 +40,6 @@ var files embed.FS
 const (
 	// maxUpload is how many octets a form may have whatever the owner allows.
 	maxUpload = 512 << 20
-	// maxUploads is how many forms with files are taken at a time: each holds
-	// up to 350 KiB of memory, and the card writes one after the other anyway.
-	maxUploads = 6
 	// saveEvery is the shortest time between two saves that the page makes by
 	// itself; each megabyte of files adds fileSave.
 	saveEvery = 20 * time.Second
@@ -57,9 +54,9 @@ type Write struct {
 	Box    *control.Box
 	Log    *slog.Logger
 
-	area    *page.Area
-	book    book
-	uploads chan struct{}
+	area   *page.Area
+	book   book
+	places places
 }
 
 // Routes registers the pages.
@@ -67,7 +64,6 @@ func (w *Write) Routes() (err error) {
 	if w.area, err = w.Site.Area(files, "write"); err != nil {
 		return err
 	}
-	w.uploads = make(chan struct{}, maxUploads)
 	s := w.Site
 	s.Person("GET /mail/write", w.write)
 	s.Person("POST /mail/write", w.post, page.Upload(maxUpload))
