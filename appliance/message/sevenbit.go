@@ -85,8 +85,9 @@ func (s *SevenBit) survey(p *Part) (unfit bool, err error) {
 	}
 	if unfit {
 		s.unfit[p] = true
+		_, err = s.wholeHeader(p)
 	}
-	return unfit, nil
+	return unfit, err
 }
 
 // look reads the message from start to end.
@@ -102,12 +103,9 @@ func (s *SevenBit) changeable(p *Part) error {
 	if p.Multipart() {
 		return fmt.Errorf("%w: a part of it is %s, and changing that would break it", ErrSevenBit, p.Subtype)
 	}
-	fields, err := ReadHeader(s.r, p.HeaderOffset, p.HeaderSize)
+	fields, err := s.wholeHeader(p)
 	if err != nil {
 		return err
-	}
-	if p.HeaderSize > MaxHeader || len(fields) == MaxFields {
-		return fmt.Errorf("%w: the header of a part is too long", ErrSevenBit)
 	}
 	for _, f := range fields {
 		value := strings.ToLower(strings.TrimSpace(f.Value()))
@@ -123,6 +121,16 @@ func (s *SevenBit) changeable(p *Part) error {
 		}
 	}
 	return nil
+}
+
+// wholeHeader reads a part's header, of which nothing may get lost when it is
+// written anew.
+func (s *SevenBit) wholeHeader(p *Part) ([]Field, error) {
+	fields, err := ReadHeader(s.r, p.HeaderOffset, p.HeaderSize)
+	if err == nil && (p.HeaderSize > MaxHeader || len(fields) == MaxFields) {
+		err = fmt.Errorf("%w: the header of a part is too long", ErrSevenBit)
+	}
+	return fields, err
 }
 
 // fitness watches bytes for what can't be sent as lines of ASCII.
@@ -145,10 +153,13 @@ func (f *fitness) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Open returns the message. Close must be called; it ends the work.
+// Open returns the message. Close must be called; it ends the work, after which
+// the stored message is not read any more.
 func (s *SevenBit) Open() io.ReadCloser {
 	r, w := io.Pipe()
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		out := &sevenBitWriter{SevenBit: s, w: bufio.NewWriterSize(w, 4<<10), at: s.from}
 		err := out.part(&s.info.Root, true)
 		if err == nil {
@@ -156,7 +167,20 @@ func (s *SevenBit) Open() io.ReadCloser {
 		}
 		w.CloseWithError(err)
 	}()
-	return r
+	return &sevenBitReader{r, ended}
+}
+
+// sevenBitReader is the end at which the message comes out.
+type sevenBitReader struct {
+	*io.PipeReader
+	ended <-chan struct{}
+}
+
+// Close has the writer stop, and waits until it has.
+func (r *sevenBitReader) Close() error {
+	err := r.PipeReader.Close()
+	<-r.ended
+	return err
 }
 
 // sevenBitWriter writes a message once.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func sevenBit(t *testing.T, text string, from int64) string {
@@ -69,16 +71,18 @@ func TestSevenBit(t *testing.T) {
 
 func TestSevenBitRefused(t *testing.T) {
 	for want, text := range map[string]string{
-		"header has characters":     "Subject: \xe4\r\n\r\nx",
-		"is signed":                 "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xe4\r\n--b--\r\n",
-		"is encrypted":              "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\n\xe4\r\n--b--\r\n--a--\r\n",
-		"says that it is base64":    "Content-Transfer-Encoding: base64\r\n\r\n\xe4\r\n",
-		"damaged, or nested":        "Content-Type: multipart/mixed\r\n\r\n\xe4\r\n",
+		"header has characters":  "Subject: \xe4\r\n\r\nx",
+		"is signed":              "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xe4\r\n--b--\r\n",
+		"is encrypted":           "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\n\xe4\r\n--b--\r\n--a--\r\n",
+		"says that it is base64": "Content-Transfer-Encoding: base64\r\n\r\n\xe4\r\n",
+		"damaged, or nested":     "Content-Type: multipart/mixed\r\n\r\n\xe4\r\n",
+		"too long": "Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n" + strings.Repeat("X: y\r\n", MaxFields) +
+			"\r\n--b\r\n\r\n\xe4\r\n--b--\r\n",
 		"says that it is x-unheard": "Content-Transfer-Encoding: x-unheard\r\n\r\n\xe4\r\n",
 	} {
 		_, err := NewSevenBit(strings.NewReader(text), 0, scan(text))
 		if !errors.Is(err, ErrSevenBit) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: error is %v, want %q in it", text, err, want)
+			t.Errorf("%.200q: error is %v, want %q in it", text, err, want)
 		}
 	}
 }
@@ -119,4 +123,45 @@ func FuzzSevenBit(f *testing.F) {
 			t.Errorf("%q becomes %q", text, out)
 		}
 	})
+}
+
+// slow is a message of which can be told whether it is read after its time.
+type slow struct {
+	*strings.Reader
+	closed, late atomic.Bool
+	reading      chan struct{}
+}
+
+func (s *slow) ReadAt(p []byte, off int64) (int, error) {
+	select {
+	case s.reading <- struct{}{}:
+	default:
+	}
+	time.Sleep(10 * time.Millisecond)
+	if s.closed.Load() {
+		s.late.Store(true)
+	}
+	return s.Reader.ReadAt(p, off)
+}
+
+// Once it is closed the stored message is read no more: it may be closed too.
+func TestSevenBitClose(t *testing.T) {
+	text := "Subject: x\r\n\r\n" + strings.Repeat("\xe4\r\n", 100000)
+	r := &slow{Reader: strings.NewReader(text), reading: make(chan struct{})}
+	s, err := NewSevenBit(r, 0, scan(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := s.Open()
+	if _, err := io.ReadFull(out, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, out)
+	<-r.reading
+	out.Close()
+	r.closed.Store(true)
+	time.Sleep(50 * time.Millisecond)
+	if r.late.Load() {
+		t.Error("the stored message was read after Close")
+	}
 }
