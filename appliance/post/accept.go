@@ -183,7 +183,7 @@ func (d *directory) deliver(e *Envelope, p *parcel) (here bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	a := &arrival{id: id, size: p.blob.Size(), from: e.From, name: p.name, utf8: e.UTF8, body: e.Body, now: p.now, marks: p.marks}
+	a := &arrival{id: id, size: p.blob.Size(), from: e.From, name: p.name, utf8: e.UTF8, body: e.Body, secure: e.Secure, now: p.now, marks: p.marks}
 	places, err := d.putAll(to, a)
 	if err != nil {
 		return false, err

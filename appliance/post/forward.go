@@ -75,10 +75,19 @@ type arrival struct {
 	body string
 	now  time.Time
 	marks
+	secure    bool // REQUIRETLS; holds for copies too
 	forwarded bool // by this box; it came back to it through the queue
 
 	info   *message.Info     // read when first needed
 	onward []store.AccountID // who had it passed on
+	copies []onwardCopy
+}
+
+// onwardCopy is one that was made. A message for several mailboxes of an account
+// is sorted for each of them, and passed on once.
+type onwardCopy struct {
+	account store.AccountID
+	address string
 }
 
 // read reads what is known of the message. What can't be read is as if it were
@@ -132,9 +141,11 @@ func (d *directory) passOn(a *arrival, account store.AccountID, to []string) err
 		return nil
 	}
 	q := &store.Queued{Account: account, Message: a.id, Name: a.name, From: own, Body: a.body, UTF8: a.utf8,
-		NotBefore: a.now, Accepted: d.accepted(a.now), Forwarded: own}
+		Secure: a.secure, NotBefore: a.now, Accepted: d.accepted(a.now), Forwarded: own}
 	for _, address := range to {
-		if !strings.EqualFold(address, a.from) { // never back to who sent it
+		c := onwardCopy{account, strings.ToLower(address)}
+		if !strings.EqualFold(address, a.from) && !slices.Contains(a.copies, c) { // never back to who sent it
+			a.copies = append(a.copies, c)
 			q.Recipients = append(q.Recipients, store.QueuedRecipient{Address: address})
 		}
 	}

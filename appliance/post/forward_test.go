@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"posthorn/appliance/rules"
 	"posthorn/store"
 )
 
@@ -87,6 +88,47 @@ func TestForwardWithoutAWayOut(t *testing.T) {
 	o.send(t, "bob", "", "zoe@example.org")
 	if _, list := o.entries(t, "zoe", "INBOX"); len(list) != 1 || len(o.queued(t)) != 0 {
 		t.Errorf("%d in the mailbox, %d in the queue", len(list), len(o.queued(t)))
+	}
+}
+
+// A copy travels encrypted only if the message may (RFC 8689).
+func TestForwardRequiresTLS(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		o := plainHouse(t, func(s *store.Settings) { s.Sending = store.SendDirect })
+		o.forwarding(t, &Forward{To: []string{"zoe@far.example"}})
+		e := &Envelope{From: "a@far.example", Protocol: "ESMTPS", Secure: secure, Recipients: []Recipient{{Address: "zoe@example.org"}}}
+		if _, err := o.Accept(t.Context(), e, strings.NewReader("From: a@far.example\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if list := o.queued(t); len(list) != 1 || list[0].Secure != secure {
+			t.Errorf("REQUIRETLS %v: %+v", secure, list)
+		}
+	}
+}
+
+// A message for two mailboxes of an account is passed on once, whether it is
+// its setting that says so or a rule.
+func TestForwardOnce(t *testing.T) {
+	o := plainHouse(t, func(s *store.Settings) { s.Sending = store.SendDirect })
+	o.forwarding(t, &Forward{To: []string{"zoe@far.example"}, Keep: true})
+	err := o.Store.Update(func(tx *store.Tx) error {
+		var list rules.List
+		for _, address := range []string{"zoe@work.example", "Zoe@far.example"} {
+			list = append(list, rules.Rule{When: []rules.Condition{{What: rules.Subject, How: rules.Is, Text: "x"}},
+				Then: []rules.Action{{Do: rules.Forward, Address: address}}})
+		}
+		return rules.Save(tx, o.account(t, "zoe").ID, list)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.send(t, "bob", "Subject: x\r\n", "zoe@example.org", "zoe+bank@example.org")
+	var got []string
+	for _, q := range o.queued(t) {
+		got = append(got, addresses(q)...)
+	}
+	if strings.Join(got, " ") != "zoe@far.example zoe@work.example" {
+		t.Errorf("passed on to %q", got)
 	}
 }
 

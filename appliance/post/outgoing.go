@@ -111,7 +111,7 @@ func (o *Office) Release(tx *store.Tx, q *store.Queued, now, retry time.Time) er
 	if err != nil {
 		return err
 	}
-	a := &arrival{id: q.Message, size: q.Size, from: q.From, name: q.Name, utf8: q.UTF8, body: q.Body, now: now,
+	a := &arrival{id: q.Message, size: q.Size, from: q.From, name: q.Name, utf8: q.UTF8, body: q.Body, secure: q.Secure, now: now,
 		forwarded: q.Forwarded != ""}
 	places, err := d.putAll(to, a)
 	if err != nil {

@@ -75,7 +75,9 @@ func (s *sieve) take(p []byte) (err error) {
 		return nil
 	}
 	s.field = append(s.field, p...)
-	if s.line && len(bytes.TrimRight(s.field, "\r\n")) == 0 {
+	// Exactly as the rest of the box reads it: what comes after a line of more
+	// than its end is still header.
+	if end := string(s.field); end == "\r\n" || end == "\n" {
 		s.body = true
 		return s.flush()
 	}

@@ -41,6 +41,7 @@ func TestSieve(t *testing.T) {
 		{"X: " + long + "\r\n " + long + "\r\nAuthentication-Results: box.local\r\n\r\n", "X: " + long + "\r\n " + long + "\r\n\r\n"},
 		{"no field at all\r\n\r\n", "no field at all\r\n\r\n"},
 		{" begins with a continuation\r\nA: b", " begins with a continuation\r\nA: b"},
+		{"A: b\r\n\r\r\nAuthentication-Results: box.local\r\n\r\n", "A: b\r\n\r\r\n\r\n"},
 		{"A: b\n\nAuthentication-Results: box.local\n", "A: b\n\nAuthentication-Results: box.local\n"},
 	} {
 		if got, _ := sifted(t, c.in, nil); got != c.out {

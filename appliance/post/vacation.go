@@ -190,7 +190,7 @@ func (d *directory) hasRoom(e *Envelope, way route) bool {
 	if len(way.remote) > 0 && d.settings.Sending == store.SendNone {
 		return false
 	}
-	const most = 2 * MaxVacationText // with its header
+	const most = 4 * MaxVacationText // with CR at the end of each line, and its header
 	for _, to := range way.local {
 		if d.room(to.account, most) != nil {
 			return false

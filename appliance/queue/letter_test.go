@@ -81,10 +81,19 @@ func TestPlainServer(t *testing.T) {
 func TestRequireTLSBounce(t *testing.T) {
 	e := newElsewhere(t)
 	b := newBox(t, e, -1)
+	// A copy that bob has forwarded comes back to him whole: he has no other.
+	b.bobForwards(post.Forward{To: []string{"bob@work.example"}})
+	in := &post.Envelope{From: "friend@far.example", Protocol: "ESMTPS", Secure: true, Recipients: []post.Recipient{{Address: "bob@mailbox.local"}}}
+	if _, err := b.Office.Accept(t.Context(), in, strings.NewReader("From: friend@far.example\r\n\r\nthe only copy\r\n")); err != nil {
+		t.Fatal(err)
+	}
 	b.submitText(&post.Envelope{Secure: true, Return: "FULL"}, "From: alice@mailbox.local\r\nSubject: secret\r\n\r\nhush\r\n")
 	b.submit("", "y@far.example")
 	b.run()
 	eventually(t, "the notice", func() bool { return len(b.mailbox("alice", "INBOX")) == 1 && len(b.waiting()) == 0 })
+	if bobs := b.mailbox("bob", "INBOX"); len(bobs) != 1 || !strings.Contains(bobs[0], "the only copy") {
+		t.Errorf("bob has %q", bobs)
+	}
 	notice := b.mailbox("alice", "INBOX")[0]
 	if !strings.Contains(notice, "Status: 5.7.30") || !strings.Contains(notice, "may travel encrypted only") || strings.Contains(notice, "hush") {
 		t.Errorf("notice is\n%s", notice)

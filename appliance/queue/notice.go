@@ -95,8 +95,8 @@ func (q *Queue) original(m *store.Queued) (*returned, func() error, error) {
 	r := &returned{kind: "text/rfc822-headers", text: io.NewSectionReader(blob, skip, info.HeaderSize-skip),
 		id: info.Envelope.MessageID, subj: info.Envelope.Subject}
 	// What may travel encrypted only is not sent back (RFC 8689 section 5).
-	whole := m.Return == "FULL" && stored.Size <= maxReturned || m.Forwarded != "" // there may be no other copy
-	if whole && !m.Secure {
+	whole := m.Return == "FULL" && stored.Size <= maxReturned && !m.Secure
+	if whole || m.Forwarded != "" { // to a mailbox here, and there may be no other copy
 		r.kind, r.text = "message/rfc822", io.NewSectionReader(blob, skip, stored.Size-skip)
 	}
 	return r, blob.Close, nil
