@@ -72,7 +72,7 @@ var shown = strings.Fields(`html head body a abbr address article aside b bdi bd
 var plainAttributes = strings.Fields(`align alt bgcolor border cellpadding cellspacing color colspan dir face height
 	lang rel rowspan size span start target title type valign value width`)
 
-var outside = regexp.MustCompile(`(?i)url|expression|position|fixed|behaviou?r|binding|import|var\(|attr|\\|[<>@{}]|/\*`)
+var outside = regexp.MustCompile(`(?i)\b(?:url|expression|behaviou?r|image|element|attr|env|fixed|absolute|sticky)\b|var\(|\\|[<>@{}]|/\*`)
 
 func harmlessAttribute(t testing.TB, element string, a html.Attribute, remote bool) {
 	t.Helper()

@@ -26,7 +26,7 @@ var (
 	// over what stands beside it.
 	value = regexp.MustCompile(`^(?:(?:#[0-9a-f]{3,8}|[0-9]*\.?[0-9]+(?:px|pt|em|ex|rem|ch|cm|mm|in|pc|%)?|[a-z][a-z-]*|` +
 		`'[a-z0-9 _.-]*'|(?:rgba?|hsla?)\([0-9., %]*\))(?:[ ]*,[ ]*|[ ]+|/|$))+$`)
-	forbidden = wordSet("expression behavior behaviour url image image-set element attr var env fixed absolute sticky")
+	forbidden = wordSet("expression behavior behaviour url image element attr var env fixed absolute sticky")
 )
 
 func wordSet(words string) map[string]bool {
@@ -64,7 +64,7 @@ func styleValue(val string) string {
 	if !value.MatchString(val) {
 		return ""
 	}
-	for word := range strings.FieldsFuncSeq(val, func(r rune) bool { return strings.ContainsRune(" ,()/'", r) }) {
+	for word := range strings.FieldsFuncSeq(val, func(r rune) bool { return strings.ContainsRune(" ,()/'-.", r) }) {
 		if forbidden[word] {
 			return ""
 		}
