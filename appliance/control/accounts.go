@@ -65,7 +65,7 @@ func (b *Box) addAccount(n NewAccount, may, also func(*store.Tx) error) (*store.
 		return nil, fmt.Errorf("%w: a quota can't be negative", ErrUsage)
 	}
 	name := strings.ToLower(n.Name)
-	if err := store.CheckAccountName(name); err != nil {
+	if err := errors.Join(store.CheckAccountName(name), checkDisplayName(n.DisplayName)); err != nil {
 		return nil, err
 	}
 	// Whoever is not let in costs no hash; asked again below, as it counts.

@@ -24,6 +24,11 @@ func TestInvitationWorksOnce(t *testing.T) {
 	if _, err := b.Join(secret, NewAccount{Name: "alice", Password: "long enough"}); !errors.Is(err, store.ErrExists) {
 		t.Errorf("a name that is taken: %v", err)
 	}
+	for _, display := range []string{"Bob\r\nBcc: eve@example.org", strings.Repeat("x", 61)} {
+		if _, err := b.Join(secret, NewAccount{Name: "bob2", DisplayName: display, Password: "long enough"}); !errors.Is(err, store.ErrInvalidName) {
+			t.Errorf("a name to show like %q: %v", display, err)
+		}
+	}
 	a, err := b.Join(secret, NewAccount{Name: "bob2", Password: "long enough", Quota: 5})
 	if err != nil || a.Owner || a.Quota != 1<<30 {
 		t.Fatalf("joined as %+v, %v", a, err)

@@ -39,8 +39,8 @@ func (b *Box) ChangeAccount(name string, c AccountChange) error {
 			return err
 		}
 		if c.DisplayName != nil {
-			if !plainText(*c.DisplayName, maxHousehold) {
-				return fmt.Errorf("%w: the name shown has at most %d characters, without any at its ends that can't be seen", store.ErrInvalidName, maxHousehold)
+			if err := checkDisplayName(*c.DisplayName); err != nil {
+				return err
 			}
 			a.DisplayName = *c.DisplayName
 		}
@@ -59,6 +59,15 @@ func (b *Box) ChangeAccount(name string, c AccountChange) error {
 		b.log().Info("account changed", "account", a.Name, "owner", said(c.Owner), "disabled", said(c.Disabled))
 	}
 	return err
+}
+
+// checkDisplayName refuses a name that can't be shown, or stand in a header of
+// mail, with ErrInvalidName.
+func checkDisplayName(name string) error {
+	if !plainText(name, maxHousehold) {
+		return fmt.Errorf("%w: the name shown has at most %d characters, without any at its ends that can't be seen", store.ErrInvalidName, maxHousehold)
+	}
+	return nil
 }
 
 // said is what a change says of a property, for the log.
