@@ -101,7 +101,7 @@ function size(octets) {
   for (const [unit, by] of [["megabyte", 1e6], ["kilobyte", 1e3]]) {
     if (octets >= by) return new Intl.NumberFormat(lang, { style: "unit", unit, maximumFractionDigits: 1 }).format(octets / by);
   }
-  return new Intl.NumberFormat(lang, { style: "unit", unit: "byte" }).format(octets);
+  return new Intl.NumberFormat(lang, { style: "unit", unit: "byte", unitDisplay: "long" }).format(octets);
 }
 
 function show(files) {
