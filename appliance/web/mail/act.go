@@ -113,52 +113,61 @@ func (m *Mail) do(w http.ResponseWriter, r *http.Request, mb *store.Mailbox, uid
 	return page.ErrNoPage
 }
 
-// batches cuts UIDs into what one transaction does.
-func batches(uids []uint32, do func(tx *store.Tx, uid uint32) error, update func(func(*store.Tx) error) error) error {
+// batches does something with messages, as many at a time as one transaction
+// takes, and returns the UIDs that do gave those it was done with. One that is
+// gone meanwhile is no trouble.
+func (m *Mail) batches(uids []uint32, do func(tx *store.Tx, uid uint32) (uint32, error)) (*store.UIDSet, error) {
+	all := store.NewUIDSet()
 	for len(uids) > 0 {
 		some := uids[:min(len(uids), actBatch)]
 		uids = uids[len(some):]
-		err := update(func(tx *store.Tx) error {
+		var done []uint32
+		err := m.Store.Update(func(tx *store.Tx) error {
+			done = done[:0] // an update may be run again, and give other UIDs
 			for _, uid := range some {
-				if err := do(tx, uid); err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err // one that is gone meanwhile is no trouble
+				as, err := do(tx, uid)
+				if errors.Is(err, store.ErrNotFound) {
+					continue
 				}
+				if err != nil {
+					return err
+				}
+				done = append(done, as)
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return all, err
+		}
+		for _, uid := range done {
+			all.Add(uid)
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // mark sets or takes a flag.
 func (m *Mail) mark(mb *store.Mailbox, uids []uint32, flag store.Flags, on bool) error {
-	return batches(uids, func(tx *store.Tx, uid uint32) error {
+	_, err := m.batches(uids, func(tx *store.Tx, uid uint32) (uint32, error) {
 		e, err := tx.Entry(mb.ID, uid)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		flags := e.Flags &^ flag
 		if on {
 			flags |= flag
 		}
 		_, err = tx.SetFlags(mb.ID, uid, flags, e.Keywords)
-		return err
-	}, m.Store.Update)
+		return uid, err
+	})
+	return err
 }
 
 // expunge deletes messages for good.
 func (m *Mail) expunge(mb *store.Mailbox, uids []uint32) (n int, err error) {
-	gone := store.NewUIDSet()
-	err = batches(uids, func(tx *store.Tx, uid uint32) error {
-		if err := tx.Expunge(mb.ID, uid); err != nil {
-			return err
-		}
-		gone.Add(uid)
-		return nil
-	}, m.Store.Update)
+	gone, err := m.batches(uids, func(tx *store.Tx, uid uint32) (uint32, error) {
+		return uid, tx.Expunge(mb.ID, uid)
+	})
 	return gone.Len(), err
 }
 
@@ -201,21 +210,16 @@ func (m *Mail) moved(w http.ResponseWriter, r *http.Request, mb *store.Mailbox, 
 
 // move moves messages and returns their UIDs there.
 func (m *Mail) move(mb *store.Mailbox, uids []uint32, to *store.Mailbox) (as *store.UIDSet, err error) {
-	as = store.NewUIDSet()
 	if to.ID == mb.ID {
-		return as, nil
+		return store.NewUIDSet(), nil
 	}
-	err = batches(uids, func(tx *store.Tx, uid uint32) error {
+	return m.batches(uids, func(tx *store.Tx, uid uint32) (uint32, error) {
 		if _, sends, err := post.Outbox(tx, to); err != nil || sends {
-			return errors.Join(err, page.Refuse(http.StatusConflict, "mail.act.outbox"))
+			return 0, errors.Join(err, page.Refuse(http.StatusConflict, "mail.act.outbox"))
 		}
 		e, err := tx.Move(mb.ID, uid, to.ID)
-		if err == nil {
-			as.Add(e.UID)
-		}
-		return err
-	}, m.Store.Update)
-	return as, err
+		return e.UID, err
+	})
 }
 
 // ranges writes UIDs as "5:9,12".
