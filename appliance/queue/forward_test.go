@@ -75,3 +75,38 @@ func TestForwardRefused(t *testing.T) {
 		t.Errorf("alice has %d messages", n)
 	}
 }
+
+// Where there is no room for it to come back, it waits; nobody else gets it.
+func TestForwardRefusedNoRoom(t *testing.T) {
+	e := newElsewhere(t)
+	e.set(func(string) error {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "who is that?"}
+	}, nil)
+	b := newBox(t, e, -1)
+	b.bobForwards(post.Forward{To: []string{"bob@work.example"}, Keep: true})
+	b.bobsQuota(3000)
+	b.run()
+	b.arrives("From: friend@far.example\r\nSubject: hello\r\n\r\nmine" + strings.Repeat("\r\nalone", 200) + "\r\n")
+	eventually(t, "an attempt", func() bool { w := b.waiting(); return len(w) == 1 && w[0].Recipients[0].Attempts == 1 })
+	if r := b.waiting()[0].Recipients[0]; r.State != store.QueuedWaiting || len(b.mailbox("alice", "INBOX")) != 0 {
+		t.Errorf("recipient %+v, alice has %d messages", r, len(b.mailbox("alice", "INBOX")))
+	}
+	b.bobsQuota(100000)
+	eventually(t, "the notice", func() bool { return len(b.retried()) == 0 && len(b.mailbox("bob", "INBOX")) == 2 })
+}
+
+// bobsQuota bounds what bob may keep.
+func (b *box) bobsQuota(octets int64) {
+	b.t.Helper()
+	err := b.Store.Update(func(tx *store.Tx) error {
+		a, err := tx.AccountByName("bob")
+		if err != nil {
+			return err
+		}
+		a.Quota = octets
+		return tx.PutAccount(a)
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}

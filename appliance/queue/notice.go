@@ -37,6 +37,9 @@ func (q *Queue) tell(m *store.Queued, t *telling, write func(*store.Tx) error) e
 	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, errChanged) || errors.Is(err, store.ErrFull) {
 		return err
 	}
+	if m.Forwarded != "" && errors.Is(err, store.ErrQuota) {
+		return errUntold // there may be no other copy, and it is nobody else's mail
+	}
 	q.log().Warn("sender can't be told", "queue_id", m.Name, "from", m.From, "error", err)
 	if to != postmaster {
 		if err = q.sendNotice(m, t, postmaster, write); err == nil || errors.Is(err, store.ErrNotFound) {

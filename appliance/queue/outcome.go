@@ -36,6 +36,13 @@ func (t *telling) empty() bool { return len(t.failed)+len(t.delayed)+len(t.deliv
 // errChanged says that what was found out about a message is no longer so.
 var errChanged = errors.New("queued message changed meanwhile")
 
+// errUntold says that a copy that was forwarded can't come back now, for the
+// mailbox of whose it is is full.
+var errUntold = errors.New("mailbox is full")
+
+// untoldGap is when an outcome is looked for again that nobody could be told of.
+const untoldGap = time.Hour
+
 // settleTries is how often an outcome is written down anew because another lane
 // has changed the message meanwhile.
 const settleTries = 10
@@ -51,7 +58,7 @@ func (q *Queue) settle(r *roads, o *outcome) (err error) {
 			continue
 		case errors.Is(err, store.ErrNotFound):
 			return nil // withdrawn
-		case errors.Is(err, store.ErrFull) && o.lane != hereLane:
+		case errors.Is(err, errUntold), errors.Is(err, store.ErrFull) && o.lane != hereLane:
 			return q.settleUntold(r, o)
 		}
 		return err
@@ -99,9 +106,9 @@ func (q *Queue) settleOnce(r *roads, o *outcome) error {
 	return err
 }
 
-// settleUntold writes an outcome down while the disk has no room for notices.
-// Those who have the message have it; what the sender would be told of is to be
-// found out once more.
+// settleUntold writes an outcome down while there is no room for notices. Those
+// who have the message have it; what the sender would be told of is to be found
+// out once more.
 func (q *Queue) settleUntold(r *roads, o *outcome) error {
 	var m *store.Queued
 	err := q.Store.Update(func(tx *store.Tx) (err error) {
@@ -116,7 +123,7 @@ func (q *Queue) settleUntold(r *roads, o *outcome) error {
 			to := &m.Recipients[i]
 			to.Delayed = before[i].Delayed
 			if to.State == store.QueuedFailed && before[i].State != store.QueuedFailed {
-				to.State, to.Next = store.QueuedWaiting, o.now.Add(firstGap*10)
+				to.State, to.Next = store.QueuedWaiting, o.now.Add(untoldGap)
 			}
 		}
 		return q.put(tx, m)
@@ -125,7 +132,7 @@ func (q *Queue) settleUntold(r *roads, o *outcome) error {
 		return nil // withdrawn
 	}
 	if err == nil {
-		q.log().Warn("sender can't be told now: the disk is full", "queue_id", m.Name)
+		q.log().Warn("sender can't be told now: there is no room for a notice", "queue_id", m.Name)
 		q.report(o, m)
 	}
 	return err
