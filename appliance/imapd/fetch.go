@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,7 +164,7 @@ func (s *session) markSeen(sel *selected, items []item) ([]item, error) {
 	}
 	there := items[:0]
 	for _, it := range items {
-		at, ok := slices.BinarySearchFunc(changed, it.UID, func(e store.Entry, u uint32) int { return int(int64(e.UID) - int64(u)) })
+		at, ok := slices.BinarySearchFunc(changed, it.UID, func(e store.Entry, u uint32) int { return cmp.Compare(e.UID, u) })
 		switch {
 		case ok:
 			it.Entry, it.flags = changed[at], true
