@@ -195,4 +195,15 @@ func TestEvents(t *testing.T) {
 	if resp := open(); resp.StatusCode != http.StatusTooManyRequests {
 		t.Error(resp.Status)
 	}
+	// Who is logged out, by whatever road, is told nothing more.
+	h.update(func(tx *store.Tx) error { return tx.DeleteValue(store.AccountValue(h.people["alice"].ID, "sessions")) })
+	h.put("INBOX", 0, nil, mailFrom("newer", "", "x"))
+	for in.Scan() {
+		if strings.Contains(in.Text(), `"`+h.id("INBOX")+`":2`) {
+			t.Error(in.Text())
+		}
+	}
+	if err := in.Err(); err != nil {
+		t.Error("the stream goes on:", err)
+	}
 }

@@ -95,6 +95,9 @@ func (s *stream) run(r *http.Request) error {
 	pulse := time.NewTicker(streamPulse)
 	defer pulse.Stop()
 	for more := s.shown != nil; ; {
+		if s.m.Site.Sessions.Ended(r) {
+			return nil // who is logged out sees nothing more
+		}
 		if err := s.look(watch); err != nil {
 			return err
 		}

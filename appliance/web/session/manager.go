@@ -117,17 +117,11 @@ func (m *Manager) Attach(r *http.Request) (*http.Request, error) {
 	var account *store.Account
 	var set store.Settings
 	err := m.Store.View(func(tx *store.Tx) (err error) {
-		list, err := readSessions(tx, id)
-		if err != nil {
+		if v.record, account, err = m.find(tx, id, hash[:]); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(list, func(s record) bool { return subtle.ConstantTimeCompare(s.Hash, hash[:]) == 1 })
-		if i < 0 || list[i].Clear != (r.TLS == nil) || m.over(list[i]) {
+		if v.record.Clear != (r.TLS == nil) {
 			return store.ErrNotFound
-		}
-		v.record = list[i]
-		if account, err = tx.Account(id); err != nil {
-			return err
 		}
 		set, err = tx.Settings()
 		return err
@@ -138,12 +132,40 @@ func (m *Manager) Attach(r *http.Request) (*http.Request, error) {
 	if err != nil {
 		return r, fmt.Errorf("find session: %w", err)
 	}
-	if account.Disabled || subtle.ConstantTimeCompare(v.record.Password, passwordMark(account)) == 0 {
-		return r, nil
-	}
 	v.person, v.secret = personOf(account, set), number
 	m.noteUse(id, v.record)
 	return r, nil
+}
+
+// find returns the session of an account with a hash, as long as both are good.
+// Errors: [store.ErrNotFound], and the store's.
+func (m *Manager) find(tx *store.Tx, id store.AccountID, hash []byte) (s record, a *store.Account, err error) {
+	list, err := readSessions(tx, id)
+	if err != nil {
+		return s, nil, err
+	}
+	i := slices.IndexFunc(list, func(s record) bool { return subtle.ConstantTimeCompare(s.Hash, hash) == 1 })
+	if i < 0 || m.over(list[i]) {
+		return s, nil, store.ErrNotFound
+	}
+	if a, err = tx.Account(id); err != nil {
+		return s, nil, err
+	}
+	if a.Disabled || subtle.ConstantTimeCompare(list[i].Password, passwordMark(a)) == 0 {
+		return s, nil, store.ErrNotFound
+	}
+	return list[i], a, nil
+}
+
+// Ended tells whether the session of a request has ended since the request
+// came: to be asked by answers that go on for long.
+func (m *Manager) Ended(r *http.Request) bool {
+	v := visitOf(r.Context())
+	err := m.Store.View(func(tx *store.Tx) error {
+		_, _, err := m.find(tx, v.person.Account, v.record.Hash)
+		return err
+	})
+	return errors.Is(err, store.ErrNotFound)
 }
 
 // noteUse writes when the session was used, now and then. A full disk or a
