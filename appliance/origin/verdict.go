@@ -52,12 +52,17 @@ func (v *Verdict) Condemned() bool {
 	return v.DMARC == Fail && (v.Policy == dmarc.PolicyReject || v.Policy == dmarc.PolicyQuarantine)
 }
 
-// Signed tells whether a domain, or the one it belongs to, has signed the
-// message.
-func (v *Verdict) Signed(domain string) bool {
-	return slices.ContainsFunc(v.Signatures, func(s Signature) bool {
-		return s.Result == Pass && aligned(s.Domain, ascii(domain), dmarc.AlignmentRelaxed)
-	})
+// SignedBy tells whether a domain, or the one it belongs to, has signed the
+// message: Pass, None, or TempError if that can't be found out now.
+func (v *Verdict) SignedBy(domain string) Result {
+	for _, r := range []Result{Pass, TempError} {
+		if slices.ContainsFunc(v.Signatures, func(s Signature) bool {
+			return s.Result == r && aligned(s.Domain, ascii(domain), dmarc.AlignmentRelaxed)
+		}) {
+			return r
+		}
+	}
+	return None
 }
 
 // identity is the domain SPF is about: of the reverse path, or else of the

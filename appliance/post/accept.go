@@ -22,7 +22,7 @@ const copyBuffer = 16 << 10
 // should be told; otherwise nothing was delivered to anybody.
 //
 // Errors of body come back wrapped as they are. The others are ErrLoop,
-// ErrForged, ErrHeader, ErrNotYours and ErrSendTime (submissions), ErrChanged, store.ErrQuota,
+// ErrForged, ErrUnchecked, ErrHeader, ErrNotYours and ErrSendTime (submissions), ErrChanged, store.ErrQuota,
 // ErrNeverFits, store.ErrFull, and whatever the store reports.
 func (o *Office) Accept(ctx context.Context, e *Envelope, body io.Reader) (id string, err error) {
 	if len(e.Recipients) == 0 {

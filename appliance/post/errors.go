@@ -69,6 +69,10 @@ var (
 	// ErrForged: mail from outside says that it is from here (550 5.7.1).
 	ErrForged = errors.New("mail of this household is taken from its people only; log in on port 465 or 587 to send it")
 
+	// ErrUnchecked: mail from outside says that it is from here, and the DNS does
+	// not tell whether it is (451 4.4.3).
+	ErrUnchecked = errors.New("whether this household has signed the message can't be found out now, try again later")
+
 	// ErrChanged: a recipient went away between RCPT and the end of the data;
 	// nothing was delivered and the client should try again (451 4.3.0).
 	ErrChanged = errors.New("recipients changed while the message came in")

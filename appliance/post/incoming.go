@@ -97,7 +97,7 @@ func (in *incoming) abort() {
 }
 
 // top ends the message and puts the fields on top of it that tell where it is
-// from. The error is ErrForged or of the store.
+// from. The error is ErrForged, ErrUnchecked or of the store.
 func (o *Office) top(ctx context.Context, e *Envelope, in *incoming, blob *store.BlobWriter, info *message.Info) (marks, error) {
 	head, m, err := o.result(ctx, e, in, info)
 	if err != nil {
@@ -180,11 +180,22 @@ func (in *incoming) claims(info *message.Info) (list []string) {
 }
 
 // refuseForged returns ErrForged if a message from outside says that it is from
-// an address of the box whose domain has not signed it.
+// an address of the box whose domain has not signed it, and ErrUnchecked if it
+// says that it has.
 func (d *directory) refuseForged(claims []string, v *origin.Verdict) error {
 	for _, address := range claims {
-		domain := address[strings.LastIndexByte(address, '@')+1:]
-		if err := d.foreign(address); err != nil && (v == nil || !v.Signed(domain)) {
+		err := d.foreign(address)
+		if err == nil {
+			continue
+		}
+		if v == nil {
+			return err
+		}
+		switch v.SignedBy(address[strings.LastIndexByte(address, '@')+1:]) {
+		case origin.Pass:
+		case origin.TempError:
+			return fmt.Errorf("<%s>: %w", address, ErrUnchecked)
+		default:
 			return err
 		}
 	}

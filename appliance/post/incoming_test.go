@@ -117,6 +117,7 @@ func TestMailFromOutside(t *testing.T) {
 		{"our author in a second field", "198.51.100.1", "a@some.example", "From: a@some.example\r\n" + ours, "", "", ErrForged},
 		{"our author in a field nobody should read", "198.51.100.1", "a@some.example", "From: <<alice@example.org\r\n\r\n", "", "", ErrForged},
 		{"our author, signed by another", "198.51.100.1", "a@some.example", sign("evil.example", ours), "", "", ErrForged},
+		{"our author, signed by a key that is not there", "198.51.100.1", "a@some.example", strings.Replace(sign("example.org", ours), " s=s;", " s=t;", 1), "", "", ErrForged},
 		{"our author, sent back by a list", "198.51.100.1", "list@some.example", sign("example.org", ours), "dkim=pass header.d=example.org", "Bank", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -155,6 +156,11 @@ func TestSilentDNS(t *testing.T) {
 		}
 		if mailbox, _, text := o.last(t); mailbox != "Bank" || !strings.Contains(text, "spf=temperror") || !strings.Contains(text, "dmarc=temperror") {
 			t.Errorf("in %s: %q", mailbox, text)
+		}
+		// A list must not be told that its subscriber is a forger.
+		list := "DKIM-Signature: v=1; a=ed25519-sha256; d=example.org; s=s; h=From; bh=eA==; b=eA==\r\nFrom: alice@example.org\r\n\r\n"
+		if err := o.comes(t, true, "192.0.2.1", "list@some.example", list); !errors.Is(err, ErrUnchecked) {
+			t.Errorf("signed by nobody knows whom: %v", err)
 		}
 		begun = time.Now()
 		o.send(t, "bob", "", "zoe@example.org")

@@ -32,6 +32,7 @@ func refusalCode(err error) (code int, enhanced smtp.EnhancedCode, known bool) {
 		{post.ErrRelayed, 450, smtp.EnhancedCode{4, 7, 1}},
 		{post.ErrAliasLoop, 550, smtp.EnhancedCode{5, 4, 6}},
 		{post.ErrForged, 550, smtp.EnhancedCode{5, 7, 1}},
+		{post.ErrUnchecked, 451, smtp.EnhancedCode{4, 4, 3}},
 		{post.ErrNotYours, 550, smtp.EnhancedCode{5, 7, 1}},
 		{post.ErrNeverFits, 552, smtp.EnhancedCode{5, 2, 2}},
 		{post.ErrLoop, 554, smtp.EnhancedCode{5, 4, 6}},
