@@ -189,14 +189,17 @@ func (b *Box) serveSetup(mux *http.ServeMux) (http.Handler, error) {
 	host := func() string { return b.hostname() + ".local" }
 	facts := page.Facts{Host: host, Domain: b.domain, Household: b.household, Addresses: b.reachable,
 		Fingerprint: b.certs.Fingerprint, NameHeld: b.nameHeld, Ports: ports}
-	pages, err := (&web.Server{Facts: facts, Store: b.store, Keeper: b.keeper, Control: b.control, Hub: b.hub, Code: b.code, Names: b.names, ClockSet: b.clock.Set, Log: b.log}).Handler()
+	site := &web.Server{Facts: facts, Store: b.store, Keeper: b.keeper, Control: b.control, Hub: b.hub, Code: b.code, Names: b.names, ClockSet: b.clock.Set, Log: b.log}
+	pages, err := site.Handler()
 	if err != nil {
 		return nil, err
 	}
 	mux.Handle("/", pages)
 	docs := &documents.Server{Host: host, Domains: b.mailDomains, Household: b.household,
 		CADER: b.certs.CADER, CAPEM: b.certs.CAPEM, Ports: ports}
-	return docs.Handler(mux), nil
+	// The documents are asked for under names that are not the box's; what else
+	// mux has is not for other sites either.
+	return docs.Handler(site.OwnNames(mux)), nil
 }
 
 // mailDomains are the domains of addresses, the main one first.

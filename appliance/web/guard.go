@@ -78,6 +78,19 @@ func homeSuffixes() []string {
 	return []string{"local", "lan", "home", "internal", "home.arpa", "localdomain", "fritz.box"}
 }
 
+// OwnNames guards h as the pages are: nobody at home reaches it under a name that
+// is not the box's. Who is not at home is for h to refuse. Call Handler first.
+func (s *Server) OwnNames(h http.Handler) http.Handler {
+	guarded := s.ownNames(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if AtHome(r) {
+			guarded.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // ownNames answers only to the box's names and addresses. A web site can have
 // its own name point at the box and so have a browser treat both as one; it
 // cannot do that with a name that is not its own, nor with an address.
