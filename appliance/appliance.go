@@ -275,6 +275,9 @@ func (b *Box) Close() error {
 	if b.socket != nil {
 		closeIf(b.socket)
 	}
+	if b.control != nil {
+		b.control.StopStick() // it reads the store
+	}
 	if b.store != nil {
 		closeIf(b.store)
 	}

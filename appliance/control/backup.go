@@ -14,6 +14,15 @@ func (b *Box) Backup(ctx context.Context, w io.Writer, passphrase string) error 
 		return ErrBackupBusy
 	}
 	defer b.swap.busy.Unlock()
+	if err := b.writeBackup(ctx, w, passphrase); err != nil {
+		return err
+	}
+	b.noteBackup()
+	return nil
+}
+
+// writeBackup is Backup for who holds swap.busy and remembers it.
+func (b *Box) writeBackup(ctx context.Context, w io.Writer, passphrase string) error {
 	if passphrase != "" {
 		sealed, err := Seal(w, passphrase)
 		if err != nil {
@@ -22,12 +31,8 @@ func (b *Box) Backup(ctx context.Context, w io.Writer, passphrase string) error 
 		if _, err := b.Store.Backup(ctx, sealed, 0); err != nil {
 			return err
 		}
-		if err := sealed.Close(); err != nil {
-			return err
-		}
-	} else if _, err := b.Store.Backup(ctx, w, 0); err != nil {
-		return err
+		return sealed.Close()
 	}
-	b.noteBackup()
-	return nil
+	_, err := b.Store.Backup(ctx, w, 0)
+	return err
 }

@@ -47,6 +47,7 @@
 //	DELETE /accounts/{name}/factors           second factors, when the phone is lost
 //	POST   /check
 //	GET    /backup?since=N                    the store's backup stream
+//	POST   /backup/stick, a passphrase        onto the USB stick that is plugged in
 //	POST   /restore, a backup                 read and verify it beside the store
 //	DELETE /restore                           POST /restore/put, in its place
 //	POST   /restore/former                    DELETE /restore/former
@@ -124,6 +125,7 @@ type Box struct {
 	Restart, SwitchOff func()
 
 	swap      swap
+	stick     stickJob
 	importing sync.Mutex // one batch at a time; guards what follows
 	index     index
 	idle      *time.Timer

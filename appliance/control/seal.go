@@ -44,7 +44,7 @@ var (
 // Close has returned. Nothing is held in memory but 64 KiB and, at the start,
 // what scrypt needs. Errors: [ErrPassphraseShort].
 func Seal(w io.Writer, passphrase string) (io.WriteCloser, error) {
-	if utf8.RuneCountInString(passphrase) < MinPassphrase || len(passphrase) > maxPassphrase {
+	if !mayProtect(passphrase) {
 		return nil, ErrPassphraseShort
 	}
 	r, err := age.NewScryptRecipient(passphrase)
@@ -58,6 +58,11 @@ func Seal(w io.Writer, passphrase string) (io.WriteCloser, error) {
 		return nil, fmt.Errorf("encrypt backup: %w", err)
 	}
 	return out, nil
+}
+
+// mayProtect tells whether a passphrase is neither too short nor too long.
+func mayProtect(passphrase string) bool {
+	return utf8.RuneCountInString(passphrase) >= MinPassphrase && len(passphrase) <= maxPassphrase
 }
 
 // Unseal returns a reader of the backup in r, which is decrypted if it is

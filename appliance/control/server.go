@@ -90,6 +90,7 @@ func (b *Box) Handler() http.Handler {
 	b.choiceRoutes(route)
 	b.actionRoutes(route)
 	b.swapRoutes(route)
+	b.stickRoutes(route)
 	b.certificateRoutes(route)
 	b.powerRoutes(route)
 	b.rescueRoutes(route)

@@ -94,7 +94,7 @@ func TestSettingsAreForOwners(t *testing.T) {
 	posts := []string{"people", "people/invite", "people/uninvite", "people/bob", "people/bob/password", "people/bob/revoke",
 		"people/bob/remove", "addresses", "addresses/remove", "addresses/nobody", "domains", "domains/remove", "devices",
 		"devices/forbid", "sending/way", "sending/server", "sending/remove", "sending/test", "sending/undo", "household", "screen",
-		"access", "access/certificate", "access/certificate/remove", "backup", "backup/restore", "backup/put", "backup/drop",
+		"access", "access/certificate", "access/certificate/remove", "backup", "backup/stick", "backup/restore", "backup/put", "backup/drop",
 		"backup/former", "backup/forget", "system/update", "system/trial", "system/restart", "system/off"}
 	for _, path := range posts {
 		form := url.Values{"name": {"mallory"}, "csrf": {"forged"}}

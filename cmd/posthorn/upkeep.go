@@ -24,11 +24,15 @@ Show the last lines of a running box's log.`, showLog},
 	{"check", `[--json]
 Read the whole store and verify it.`, check},
 	{"backup", `FILE|- [--since VERSION] [--passphrase-file FILE]
+    or: --stick --passphrase-file FILE
 Write everything the store holds to a file, or to standard output.
 
 The last line names a version; --since VERSION later writes only what changed.
 It works while the box runs. With a passphrase the file is encrypted, in the
-format of age.`, backup},
+format of age.
+
+With --stick the box writes it, encrypted, onto the USB stick that is plugged
+into it, and says when the stick can be taken out. The five newest stay there.`, backup},
 	{"restore", `FILE|-... [--passphrase-file FILE] [--replace]
 Fill a new store from a backup, and its later increments in order.
 
@@ -148,11 +152,19 @@ func check(ctx context.Context, e *env, args []string) error {
 func backup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags()
 	since := fs.Uint64("since", 0, "`VERSION` up to which an earlier backup went")
+	onStick := fs.Bool("stick", false, "write onto the USB stick that is plugged into the box")
 	secret := passphraseFlag(fs)
-	return e.withBox(fs, args, 1, 1, false, func(c *control.Client, args []string) error {
+	return e.withBox(fs, args, 0, 1, false, func(c *control.Client, args []string) error {
 		passphrase, err := secret.read()
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case *onStick && (len(args) > 0 || *since > 0 || passphrase == ""):
+			return usagef("--stick takes --passphrase-file FILE, and nothing else")
+		case *onStick:
+			return e.stickBackup(ctx, c, passphrase)
+		case len(args) == 0:
+			return usagef("name the FILE to write to, or - for standard output")
 		}
 		out, finish, err := e.create(args[0])
 		if err != nil {
@@ -165,6 +177,15 @@ func backup(ctx context.Context, e *env, args []string) error {
 		_, err = fmt.Fprintf(e.stderr, "backup is complete; the next one can go on with --since %d\n", reached)
 		return err
 	})
+}
+
+// stickBackup has the box write a backup onto a stick.
+func (e *env) stickBackup(ctx context.Context, c *control.Client, passphrase string) error {
+	done, err := c.StickBackup(ctx, passphrase)
+	if err != nil {
+		return err
+	}
+	return e.say("%s, %s, is on the USB stick %s; you can take the stick out now", done.Name, formatSize(done.Octets), done.Stick)
 }
 
 // writeBackup writes a backup, encrypted if there is a passphrase.

@@ -24,6 +24,7 @@ func (h *House) backupRoutes() {
 	s := h.Site
 	s.Owner("GET "+pathBackup, h.backups)
 	s.Owner("POST "+pathBackup, h.download, page.Proved)
+	h.stickRoutes()
 	s.Owner("POST "+pathBackup+"/restore", h.readBackup, page.Proved, page.Upload(maxRestore))
 	s.Owner("POST "+pathBackup+"/put", h.putBackup, page.Proved)
 	s.Owner("POST "+pathBackup+"/drop", h.dropBackup)
@@ -38,10 +39,12 @@ type backupPage struct {
 	Mails    int // in it
 	Former   bool
 	Least    int // characters of a passphrase
+	Stick    stickPart
 }
 
 func (h *House) backups(w http.ResponseWriter, r *http.Request) {
-	p := backupPage{Incoming: h.Control.Incoming(), Former: h.Control.Former(), Least: control.MinPassphrase, Size: h.Store.Health().Used}
+	p := backupPage{Incoming: h.Control.Incoming(), Former: h.Control.Former(), Least: control.MinPassphrase, Size: h.Store.Health().Used,
+		Stick: h.stickPart()}
 	if p.Incoming != nil {
 		p.Mails = int(p.Incoming.Messages)
 	}

@@ -22,6 +22,7 @@ import (
 	"posthorn/appliance/control"
 	"posthorn/appliance/events"
 	"posthorn/appliance/login"
+	"posthorn/appliance/stick"
 	"posthorn/appliance/update"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
@@ -127,6 +128,15 @@ func wrong(err error) (key string, args []string) {
 		{control.ErrBackupBusy, "settings.wrong.busy"},
 		{control.ErrNoIncoming, "settings.wrong.noincoming"},
 		{control.ErrNoOwner, "settings.wrong.noowner"},
+		{stick.ErrNone, "settings.wrong.stick.none"},
+		{stick.ErrSeveral, "settings.wrong.stick.several"},
+		{stick.ErrInUse, "settings.wrong.stick.used"},
+		{stick.ErrFormat, "settings.wrong.stick.format"},
+		{stick.ErrProtected, "settings.wrong.stick.protected"},
+		{stick.ErrFull, "settings.wrong.stick.full"},
+		{stick.ErrLarge, "settings.wrong.stick.large"},
+		{stick.ErrGone, "settings.wrong.stick.gone"},
+		{stick.ErrNotAllowed, "settings.wrong.stick.root"},
 		{store.ErrBackup, "settings.wrong.backup"},
 		{store.ErrExists, "settings.wrong.exists"},
 		{store.ErrNotFound, "settings.wrong.notfound"},
