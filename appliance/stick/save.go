@@ -56,7 +56,7 @@ func (m *mounted) save(ctx context.Context, now time.Time, need int64, write fun
 	case m.kind == "vfat" && need > maxFAT:
 		return "", ErrLarge
 	case need > m.free:
-		return "", fmt.Errorf("%w (about %.1f GB are needed, %.1f GB are free)", ErrFull, float64(need)/1e9, float64(m.free)/1e9)
+		return "", fmt.Errorf("%w (about %d KB are needed, %d KB are free)", ErrFull, need/1000, m.free/1000)
 	}
 	part, name := now.Format(nameTime)+".part", now.Format(nameTime)+".age"
 	if err := m.write(ctx, part, write); err != nil {
