@@ -15,7 +15,7 @@ SOURCES = $(shell go list -f '{{.Dir}}' ./...)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell command -v gcc >/dev/null && echo CGO_ENABLED=1 go test -race || echo go test)
 
-.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full test-certs test-discovery test-rename test-thunderbird screens image test-image test-safe test-states test-update clean
+.PHONY: run build cross test lint bench bench-card fuzz test-arm test-32bit test-clients test-crash test-full test-certs test-discovery test-rename test-thunderbird screens image test-image test-safe test-states test-stick test-update clean
 
 build:
 	go build $(FLAGS) -o build/posthorn $(PROGRAM)
@@ -82,6 +82,10 @@ test-image:
 test-safe:
 	scripts/image qemu
 	scripts/test-safe dist/posthorn-qemu.img
+
+test-stick:
+	scripts/image qemu
+	scripts/test-stick dist/posthorn-qemu.img
 
 # These build the images they need.
 test-states test-update:

@@ -129,24 +129,29 @@ func (s Stick) plain(err error) error {
 	is := func(all ...error) bool {
 		return slices.ContainsFunc(all, func(e error) bool { return errors.Is(err, e) })
 	}
+	because := err
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		because = errno // without the names of files nobody knows
+	}
 	_, gone := os.Stat(s.system)
 	switch {
 	case gone != nil:
-		return fmt.Errorf("%w (%w)", ErrGone, err)
+		return fmt.Errorf("%w (%w)", ErrGone, because)
 	case is(ErrFull, ErrLarge, ErrFormat):
 		return err
 	case is(syscall.ENOSPC, syscall.EDQUOT):
-		return fmt.Errorf("%w (%w)", ErrFull, err)
+		return fmt.Errorf("%w (%w)", ErrFull, because)
 	case is(syscall.EFBIG):
-		return fmt.Errorf("%w (%w)", ErrLarge, err)
+		return fmt.Errorf("%w (%w)", ErrLarge, because)
 	case is(syscall.EROFS):
-		return fmt.Errorf("%w (%w)", ErrProtected, err)
+		return fmt.Errorf("%w (%w)", ErrProtected, because)
 	case is(syscall.EPERM, syscall.EACCES, syscall.ENOSYS):
-		return fmt.Errorf("%w (%w)", ErrNotAllowed, err)
+		return fmt.Errorf("%w (%w)", ErrNotAllowed, because)
 	case is(syscall.EBUSY):
-		return fmt.Errorf("%w (%w)", ErrInUse, err)
+		return fmt.Errorf("%w (%w)", ErrInUse, because)
 	case is(syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.ENOENT):
-		return fmt.Errorf("%w (%w)", ErrGone, err)
+		return fmt.Errorf("%w (%w)", ErrGone, because)
 	}
 	return fmt.Errorf("write to the USB stick: %w", err)
 }
