@@ -294,6 +294,11 @@ func (b *browser) upload(from, to string, fields [][2]string, name string, file 
 func TestBackupForms(t *testing.T) {
 	s, b := home(t)
 	const passphrase = "a long enough one"
+	for _, form := range []url.Values{{"passphrase": {"short"}, "again": {"short"}}, {"passphrase": {passphrase}, "again": {"another"}}} {
+		if text, bad := b.said("/settings/backup", "/settings/backup/stick", form); !bad {
+			t.Errorf("onto a stick with %v: %s", form, text)
+		}
+	}
 	resp, sealed := b.post("/settings/backup", "/settings/backup", url.Values{"passphrase": {passphrase}, "again": {passphrase}})
 	if resp.StatusCode != 200 || !strings.HasPrefix(sealed, "age-encryption.org/v1\n") ||
 		!strings.Contains(resp.Header.Get("Content-Disposition"), ".backup.age") {
