@@ -62,7 +62,7 @@ async function drafts(box) {
   box.check(await page.locator("#drop.over").count() === 1, "the page does not show where to drop");
   await page.dispatchEvent("h1", "drop", { dataTransfer: transfer });
   await page.waitForSelector("#files li:nth-child(2)");
-  box.check(await page.innerText("#files li:nth-child(2) span") === "list.txt 6 byte", `a file is called ${await page.innerText("#files li:nth-child(2) span")}`);
+  box.check(await page.innerText("#files li:nth-child(2) span") === "list.txt 6 bytes", `a file is called ${await page.innerText("#files li:nth-child(2) span")}`);
   await box.look(page, "write-files");
 
   // Nothing changed, nothing is written; something changed, once.
