@@ -103,6 +103,9 @@ func (x *session) open(m *item, whole bool) (*store.BlobReader, error) {
 			}
 			return keyword(tx, x.drop.mailbox, e)
 		})
+		if errors.Is(err, store.ErrFull) {
+			err = nil // reading goes on when nothing more can be written
+		}
 	}
 	if err != nil {
 		return nil, err
