@@ -17,8 +17,11 @@ const pathBackup = "/settings/backup"
 // page: as many as a card has room for.
 const maxRestore = 1 << 40
 
-// maxField is how many octets a field of a form with files has.
-const maxField = 4 << 10
+// Limits of a form with files.
+const (
+	maxField  = 4 << 10 // octets of a field
+	maxFields = 20      // before the file
+)
 
 func (h *House) backupRoutes() {
 	s := h.Site
@@ -124,10 +127,10 @@ func (h *House) readUpload(r *http.Request, take func(fields map[string]string, 
 		return err
 	}
 	fields := make(map[string]string)
-	for {
+	for range maxFields {
 		part, err := parts.NextPart()
 		if err == io.EOF {
-			return page.Refuse(http.StatusUnprocessableEntity, "settings.wrong.nofile")
+			break
 		}
 		if err != nil {
 			return err
@@ -141,6 +144,7 @@ func (h *House) readUpload(r *http.Request, take func(fields map[string]string, 
 		}
 		fields[part.FormName()] = string(text)
 	}
+	return page.Refuse(http.StatusUnprocessableEntity, "settings.wrong.nofile")
 }
 
 // maxDrain is how much of a refused file is read all the same, for a browser
