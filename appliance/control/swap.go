@@ -74,10 +74,11 @@ func (b *Box) Former() bool {
 	return b.Data != "" && err == nil
 }
 
-// ReadBackup reads a complete backup, decrypted, into a store beside the one in
-// use, and verifies it. Nothing else changes until [Box.PutBackup]. Errors:
-// [ErrBackupBusy], [store.ErrBackup], [store.ErrFull], [ErrNoOwner].
-func (b *Box) ReadBackup(ctx context.Context, r io.Reader) (in Incoming, err error) {
+// ReadBackup reads a complete backup into a store beside the one in use, and
+// verifies it. Nothing else changes until [Box.PutBackup]. Errors:
+// [ErrBackupBusy], those of [Unseal], [store.ErrBackup], [store.ErrFull],
+// [ErrNoOwner].
+func (b *Box) ReadBackup(ctx context.Context, r io.Reader, passphrase string) (in Incoming, err error) {
 	if b.Data == "" {
 		return in, errStopped
 	}
@@ -85,6 +86,10 @@ func (b *Box) ReadBackup(ctx context.Context, r io.Reader) (in Incoming, err err
 		return in, ErrBackupBusy
 	}
 	defer b.swap.busy.Unlock()
+	// One at a time: a passphrase takes as much memory as all else together.
+	if r, err = Unseal(r, passphrase); err != nil {
+		return in, err
+	}
 	if err := b.dropIncoming(); err != nil {
 		return in, err
 	}
@@ -247,7 +252,7 @@ func rename(dir, from, to string) error {
 
 // swapRoutes are the routes of putting a backup back.
 func (b *Box) swapRoutes(route func(string, func(*http.Request) (any, error))) {
-	route("POST /restore", func(r *http.Request) (any, error) { return b.ReadBackup(r.Context(), r.Body) })
+	route("POST /restore", func(r *http.Request) (any, error) { return b.ReadBackup(r.Context(), r.Body, "") })
 	route("DELETE /restore", func(*http.Request) (any, error) { return nil, b.DropBackup() })
 	route("POST /restore/put", func(*http.Request) (any, error) { return nil, b.PutBackup() })
 	route("POST /restore/former", func(*http.Request) (any, error) { return nil, b.PutFormer() })

@@ -63,7 +63,7 @@ func TestSwap(t *testing.T) {
 		backup []byte
 		want   error
 	}{"cut short": {good[:len(good)-9], store.ErrBackup}, "another file": {[]byte("PK"), store.ErrBackup}, "nothing": {nil, store.ErrBackup}} {
-		if _, err := b.ReadBackup(t.Context(), bytes.NewReader(c.backup)); !errors.Is(err, c.want) {
+		if _, err := b.ReadBackup(t.Context(), bytes.NewReader(c.backup), ""); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(filepath.Join(data, incomingName)); err == nil {
@@ -73,7 +73,7 @@ func TestSwap(t *testing.T) {
 	if err := b.PutBackup(); !errors.Is(err, ErrNoIncoming) {
 		t.Errorf("nothing was read: %v", err)
 	}
-	in, err := b.ReadBackup(t.Context(), bytes.NewReader(good))
+	in, err := b.ReadBackup(t.Context(), bytes.NewReader(good), "")
 	if err != nil || len(in.People) != 2 || b.Incoming() == nil {
 		t.Fatalf("%+v, %v", in, err)
 	}
@@ -81,7 +81,7 @@ func TestSwap(t *testing.T) {
 	if err := b.DropBackup(); err != nil || b.Incoming() != nil {
 		t.Error(err)
 	}
-	if _, err := b.ReadBackup(t.Context(), bytes.NewReader(good)); err != nil {
+	if _, err := b.ReadBackup(t.Context(), bytes.NewReader(good), ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.PutBackup(); err != nil || restarts != 1 {
@@ -158,7 +158,7 @@ func TestSwapNeedsAnOwner(t *testing.T) {
 	if err := other.Backup(t.Context(), &empty, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.ReadBackup(t.Context(), &empty); !errors.Is(err, ErrNoOwner) {
+	if _, err := other.ReadBackup(t.Context(), &empty, ""); !errors.Is(err, ErrNoOwner) {
 		t.Errorf("a backup without anybody: %v", err)
 	}
 	if err := other.Store.Close(); err != nil {

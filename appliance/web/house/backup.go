@@ -110,11 +110,7 @@ func (l *lateHeader) Write(p []byte) (int, error) {
 // The form's fields come before its file.
 func (h *House) readBackup(w http.ResponseWriter, r *http.Request) {
 	err := h.readUpload(r, func(fields map[string]string, file io.Reader) error {
-		plain, err := control.Unseal(file, fields["passphrase"])
-		if err != nil {
-			return err
-		}
-		_, err = h.Control.ReadBackup(r.Context(), plain)
+		_, err := h.Control.ReadBackup(r.Context(), file, fields["passphrase"])
 		return err
 	})
 	h.answer(w, r, err, pathBackup, "settings.backup.read")
