@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func settings() []setting {
 			func(c *chosen) string { return c.box.Language },
 			func(c *chosen, v string) bool { c.box.Language = v; return slices.Contains(Languages(), v) }},
 		{"timezone", "the household's time zone, such as Europe/Berlin",
-			func(c *chosen) string { return zoneName(c.box.TimeZone) },
+			func(c *chosen) string { return cmp.Or(c.box.TimeZone, "UTC") },
 			func(c *chosen, v string) bool { c.box.TimeZone = v; return isZone(v) }},
 		{"undo", "how long mail to others can be called back, unless a person has chosen: 0s to 10m",
 			func(c *chosen) string { return undoOf(c.box).String() }, setUndo},
@@ -242,4 +243,10 @@ func (c *Client) Choices(ctx context.Context) (list []Choice, err error) {
 // SetChoices changes the settings named, all of them or none.
 func (c *Client) SetChoices(ctx context.Context, values map[string]string) error {
 	return c.call(ctx, "PATCH", "/settings", values, nil)
+}
+
+// isZone tells whether there is an IANA time zone of that name.
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "" && name != "Local"
 }

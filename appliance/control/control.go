@@ -36,7 +36,6 @@
 //	GET    /smarthosts                        PUT  /smarthosts
 //	DELETE /smarthosts/{host}                 POST /smarthosts/test
 //	GET    /sending                           PUT  /sending
-//	GET    /timezone                          PUT  /timezone
 //	GET    /settings                          PATCH /settings
 //	GET    /devices                           PUT  /devices
 //	GET    /domains                           PUT  /domains/{name}

@@ -85,7 +85,6 @@ func (b *Box) Handler() http.Handler {
 	b.sendingRoutes(route)
 	b.domainRoutes(route)
 	b.deviceRoutes(route)
-	b.timeZoneRoutes(route)
 	b.updateRoutes(route)
 	b.choiceRoutes(route)
 	b.actionRoutes(route)

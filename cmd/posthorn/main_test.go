@@ -184,6 +184,10 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(out.String(), "posthorn "+c.name+" ") {
 			t.Errorf("help does not name %s", c.name)
 		}
+		_, what, _ := strings.Cut(c.help, "\n")
+		if first := what[:1]; first != strings.ToUpper(first) || first == " " {
+			t.Errorf("help says of %s: %.40q", c.name, what)
+		}
 		var one bytes.Buffer
 		if status := run(t.Context(), append(strings.Fields(c.name), "--help"), nil, &one, io.Discard); status != exitDone || !strings.Contains(one.String(), "usage: posthorn "+c.name) {
 			t.Errorf("%s --help ended with %d: %q", c.name, status, one.String())

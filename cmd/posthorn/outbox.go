@@ -45,8 +45,6 @@ Connect to the smarthosts and log in, without sending anything.`, smarthostTest}
 Do not send mail through a server any more.`, smarthostRemove},
 	{"sending", `[smarthost|direct|none]
 Say how mail leaves the box: through a smarthost, or to each domain directly.`, sendingWay},
-	{"timezone", `[NAME]
-Say in which time zone "Tomorrow 08:00" is meant: Europe/Berlin, for example.`, timeZone},
 }
 
 func outboxList(ctx context.Context, e *env, args []string) error {
@@ -311,20 +309,5 @@ func sendingWay(ctx context.Context, e *env, args []string) error {
 			return err
 		}
 		return e.say("mail to other systems: %s", way)
-	})
-}
-
-func timeZone(ctx context.Context, e *env, args []string) error {
-	return e.withBox(e.flags(), args, 0, 1, false, func(c *control.Client, args []string) error {
-		if len(args) == 1 {
-			if err := c.SetTimeZone(ctx, args[0]); err != nil {
-				return err
-			}
-		}
-		name, err := c.TimeZone(ctx)
-		if err != nil {
-			return err
-		}
-		return e.say("time zone of the household: %s", name)
 	})
 }

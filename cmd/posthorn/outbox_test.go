@@ -107,15 +107,12 @@ func TestDeviceCommands(t *testing.T) {
 	s.fails(exitFailed, "not on the list", "device forbid 192.168.1.20")
 }
 
-func TestTimeZoneCommand(t *testing.T) {
+func TestSettingsCommand(t *testing.T) {
 	s := newShell(t)
 	s.do("account add alice --password-stdin")
-	if out := s.do("timezone"); out != "time zone of the household: UTC\n" {
-		t.Errorf("timezone says %q", out)
-	}
-	s.do("timezone Pacific/Auckland")
-	s.fails(exitFailed, "no time zone", "timezone Mars/Olympus")
-	if out := s.do("timezone"); !strings.Contains(out, "Pacific/Auckland") {
-		t.Errorf("timezone says %q", out)
+	s.do("settings set timezone Pacific/Auckland")
+	s.fails(exitFailed, "time zone", "settings set timezone Mars/Olympus")
+	if out := s.do("settings"); !strings.Contains(out, "Pacific/Auckland") {
+		t.Errorf("settings says %q", out)
 	}
 }

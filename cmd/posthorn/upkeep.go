@@ -23,8 +23,7 @@ Say how the box fares.`, status},
 Show the last lines of a running box's log.`, showLog},
 	{"check", `[--json]
 Read the whole store and verify it.`, check},
-	{"backup", `FILE|- [--since VERSION] [--passphrase-file FILE]
-    or: --stick --passphrase-file FILE
+	{"backup", `FILE|-|--stick [--since VERSION] [--passphrase-file FILE]
 Write everything the store holds to a file, or to standard output.
 
 The last line names a version; --since VERSION later writes only what changed.
