@@ -41,7 +41,7 @@ func (c *Conn) login(s *Smarthost, password string) error {
 	}
 	if r.code != 235 {
 		if s.OAuth != nil {
-			c.relay.forget(s) // it may have been taken back before its time
+			c.relay.forget(s, password) // it may have been taken back before its time
 		}
 		f := c.failure(r)
 		// The owner can put a wrong password right; the mail waits for that.

@@ -63,7 +63,30 @@ type token struct {
 // token gets new ones.
 type tokens struct {
 	mu  sync.Mutex
-	all map[string]token
+	all map[string]*access
+}
+
+// access is one account's token. Whoever fills turn may look at it or get a
+// new one, one after another: a provider may give a new refresh token each
+// time and take the old one back.
+type access struct {
+	turn chan struct{}
+	now  token
+}
+
+// of returns an account's, which is made if need be.
+func (t *tokens) of(name string) *access {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.all[name]
+	if a == nil {
+		if t.all == nil || len(t.all) >= 2*maxSmarthosts {
+			t.all = make(map[string]*access)
+		}
+		a = &access{turn: make(chan struct{}, 1)}
+		t.all[name] = a
+	}
+	return a
 }
 
 // account names what a smarthost's tokens belong to, and the record of its
@@ -76,28 +99,36 @@ func (s *Smarthost) account() string {
 // token returns an access token for a smarthost, a fresh one if need be. The
 // error is a *Failure.
 func (r *Relay) token(ctx context.Context, s *Smarthost) (string, error) {
-	r.tokens.mu.Lock()
-	defer r.tokens.mu.Unlock()
-	name := s.account()
-	if t, ok := r.tokens.all[name]; ok && time.Until(t.until) > tokenMargin {
-		return t.text, nil
+	a := r.tokens.of(s.account())
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return "", &Failure{Host: s.Host, Status: "4.7.0", Connection: true, Text: "no token: " + ctx.Err().Error()}
+	}
+	if time.Until(a.now.until) > tokenMargin {
+		return a.now.text, nil
 	}
 	t, err := r.refresh(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	if r.tokens.all == nil || len(r.tokens.all) >= 2*maxSmarthosts {
-		r.tokens.all = make(map[string]token)
-	}
-	r.tokens.all[name] = t
+	a.now = t
 	return t.text, nil
 }
 
-// forget drops an access token that was refused.
-func (r *Relay) forget(s *Smarthost) {
-	r.tokens.mu.Lock()
-	defer r.tokens.mu.Unlock()
-	delete(r.tokens.all, s.account())
+// forget drops an access token that was refused. If somebody is getting a new
+// one at this moment, there is nothing to drop.
+func (r *Relay) forget(s *Smarthost, refused string) {
+	a := r.tokens.of(s.account())
+	select {
+	case a.turn <- struct{}{}:
+		if a.now.text == refused {
+			a.now = token{}
+		}
+		<-a.turn
+	default:
+	}
 }
 
 // granted is a provider's answer (RFC 6749 sections 5.1 and 5.2).

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -149,7 +150,7 @@ func TestTokenEnds(t *testing.T) {
 		left time.Duration
 		want string
 	}{{time.Hour, "kept"}, {tokenMargin - time.Second, "access-1"}} {
-		r.tokens.all = map[string]token{s.account(): {"kept", time.Now().Add(test.left)}}
+		r.tokens.of(s.account()).now = token{"kept", time.Now().Add(test.left)}
 		if got, err := r.token(t.Context(), s); err != nil || got != test.want {
 			t.Errorf("with %v left: token %q, %v, want %q", test.left, got, err, test.want)
 		}
@@ -173,5 +174,27 @@ func TestOAuthCheck(t *testing.T) {
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q in it", err, want)
 		}
+	}
+}
+
+// TestTokenTurns has one account's provider keep silent: others do not wait
+// for it, and who waits for it can give up.
+func TestTokenTurns(t *testing.T) {
+	r := newRelay()
+	slow := &Smarthost{Host: "slow.example", User: "me", OAuth: &OAuth{ClientID: "box"}}
+	other := &Smarthost{Host: "other.example", User: "me", OAuth: &OAuth{ClientID: "else"}}
+	r.tokens.of(other.account()).now = token{"kept", time.Now().Add(time.Hour)}
+	r.tokens.of(slow.account()).turn <- struct{}{}
+	if got, err := r.token(t.Context(), other); err != nil || got != "kept" {
+		t.Errorf("token %q, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := r.token(ctx, slow); err == nil {
+		t.Errorf("token %q of a provider that is silent", got)
+	}
+	r.forget(other, "an older one")
+	if got, err := r.token(t.Context(), other); err != nil || got != "kept" {
+		t.Errorf("after another was refused: token %q, %v", got, err)
 	}
 }
