@@ -91,11 +91,11 @@ func (d *Diary) Run(ctx context.Context) error {
 // Days returns the last days, oldest first and today last. Days on which the
 // box did not run are missing.
 func (d *Diary) Days() ([]Day, error) {
-	if err := d.look(time.Now(), false); err != nil {
-		return nil, err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if _, err := d.count(time.Now()); err != nil {
+		return nil, err
+	}
 	return append([]Day(nil), d.days...), nil
 }
 
@@ -104,22 +104,30 @@ func (d *Diary) Days() ([]Day, error) {
 func (d *Diary) look(now time.Time, final bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.recall(); err != nil {
-		return err
-	}
-	if d.ClockSet != nil && !d.ClockSet() {
-		return nil
-	}
-	today, err := d.measure(now)
+	fresh, err := d.count(now)
 	if err != nil {
 		return err
 	}
-	fresh := d.take(today)
 	// A disk so full that this can't be written is no news here.
 	if d.changed && (fresh || final || now.Sub(d.written) >= WriteEvery || now.Before(d.written)) && !d.Store.Full() {
 		return d.write(now)
 	}
 	return nil
+}
+
+// count takes the counters into today, and tells whether a day began.
+func (d *Diary) count(now time.Time) (fresh bool, err error) {
+	if err := d.recall(); err != nil {
+		return false, err
+	}
+	if d.ClockSet != nil && !d.ClockSet() {
+		return false, nil
+	}
+	today, err := d.measure(now)
+	if err != nil {
+		return false, err
+	}
+	return d.take(today), nil
 }
 
 // recall reads the days once. What can't be understood is begun anew: it is
