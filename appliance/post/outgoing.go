@@ -84,20 +84,6 @@ func (o *Office) IsLocal(tx *store.Tx, domain string) (bool, error) {
 	return d.isLocal(domain), nil
 }
 
-// IsSenderHere reports whether notices for address, a reverse path, reach
-// somebody on this box.
-func (o *Office) IsSenderHere(tx *store.Tx, address string) (bool, error) {
-	d, err := o.directory(tx)
-	if err != nil {
-		return false, err
-	}
-	r, err := d.expand(address)
-	if errors.Is(err, ErrAddress) || errors.Is(err, ErrNoSuchUser) || errors.Is(err, ErrAliasLoop) {
-		return false, nil
-	}
-	return err == nil && len(r.local) > 0, err
-}
-
 // Release delivers a queued message, within tx, to those of its recipients
 // that are due and on this box, and notes in q what became of each. An alias
 // that has come to lead elsewhere adds recipients to q. What can't be

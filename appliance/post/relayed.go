@@ -130,7 +130,7 @@ func (o *Office) count(e *Envelope, now time.Time) error {
 	leaves := false
 	err := o.Store.View(func(tx *store.Tx) error {
 		d, err := o.directory(tx)
-		if err != nil || len(d.settings.RelayFrom) == 0 {
+		if err != nil || deviceAt(d.settings, e.Remote) == nil {
 			return err
 		}
 		for _, to := range e.Recipients {
