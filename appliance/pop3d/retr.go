@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"posthorn/store"
 )
@@ -92,7 +93,9 @@ func (x *session) open(m *item, whole bool) (*store.BlobReader, error) {
 			return err
 		}
 		blob = msg.Blob
-		mark, err = tx.IsSent(e.Message)
+		if !slices.Contains(e.Keywords, Fetched) {
+			mark, err = tx.IsSent(e.Message)
+		}
 		return err
 	})
 	if err == nil && whole && mark {
