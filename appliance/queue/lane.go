@@ -47,8 +47,7 @@ type lane struct {
 type roads struct {
 	sending    store.Sending
 	smarthosts []relay.Smarthost
-	text       string
-	known      bool
+	text       string // as it was last read; empty before
 }
 
 // read reads it anew. changed says that mail that waits should be tried.
@@ -69,8 +68,8 @@ func (r *roads) read(s *store.Store) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	changed = r.known && r.text != string(text)
-	r.text, r.known = string(text), true
+	changed = r.text != "" && r.text != string(text)
+	r.text = string(text)
 	return changed, nil
 }
 

@@ -334,20 +334,6 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-func TestEncodedSize(t *testing.T) {
-	for _, n := range []int{0, 1, 2, 3, 56, 57, 58, 114, 1000, 4999} {
-		var b bytes.Buffer
-		w := &Writer{w: &b, boundary: "b"}
-		if _, err := w.Add(&File{Type: "a/b", Name: "x"}, bytes.NewReader(make([]byte, n))); err != nil {
-			t.Fatal(err)
-		}
-		_, body, _ := bytes.Cut(b.Bytes(), []byte("\r\n\r\n"))
-		if got := EncodedSize(int64(n)); got < int64(len(body)) || got > int64(len(body))+2 {
-			t.Errorf("%d octets take %d, said %d", n, len(body), got)
-		}
-	}
-}
-
 // FuzzAddresses: what is taken as addresses can be written into a header and
 // comes back.
 func FuzzAddresses(f *testing.F) {

@@ -241,12 +241,6 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// EncodedSize is how many octets a file of so many takes in a message.
-func EncodedSize(octets int64) int64 {
-	encoded := (octets + 2) / 3 * 4
-	return encoded + (encoded+75)/76*2
-}
-
 func longestLine(text string) (longest int) {
 	for line := range strings.SplitSeq(text, "\r\n") {
 		longest = max(longest, len(line))
