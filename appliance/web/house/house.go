@@ -17,7 +17,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 
 	"posthorn/appliance/control"
 	"posthorn/appliance/events"
@@ -39,10 +38,8 @@ type House struct {
 	Hub     *events.Hub
 	Control *control.Box
 
-	area *page.Area
-
-	mu      sync.Mutex
-	streams map[store.AccountID]int // open streams of events
+	area    *page.Area
+	streams page.Places // of events
 }
 
 // Routes registers the pages.
@@ -50,7 +47,7 @@ func (h *House) Routes() (err error) {
 	if h.area, err = h.Site.Area(files, "house"); err != nil {
 		return err
 	}
-	h.streams = make(map[store.AccountID]int)
+	h.streams.Most, h.streams.Own = maxStreams, maxStreamsPerPerson
 	h.Site.Navigate(page.Entry{Path: "/status", Key: "status.nav", Icon: "status", Order: 20})
 	h.Site.Navigate(page.Entry{Path: "/settings", Key: "settings.nav", Icon: "settings", Order: 30, Owner: true})
 	h.Site.Person("GET /status", h.status)

@@ -8,7 +8,6 @@ import (
 	"posthorn/appliance/events"
 	"posthorn/appliance/web/page"
 	"posthorn/appliance/web/session"
-	"posthorn/store"
 )
 
 // Limits of the streams of events.
@@ -25,11 +24,11 @@ const (
 // fetches. It carries no data, so that nothing can go to the wrong person.
 func (h *House) events(w http.ResponseWriter, r *http.Request) {
 	who := session.From(r.Context()).Account
-	if !h.beginStream(who) {
+	if !h.streams.Take(who) {
 		h.area.Fail(w, r, page.Refuse(http.StatusTooManyRequests, "status.streams"))
 		return
 	}
-	defer h.endStream(who)
+	defer h.streams.Leave(who)
 	out := http.NewResponseController(w)
 	head := w.Header()
 	head.Set("Content-Type", "text/event-stream")
@@ -58,27 +57,4 @@ func pause(r *http.Request, d time.Duration, wake <-chan struct{}) bool {
 		return false
 	}
 	return true
-}
-
-// beginStream counts a stream in, unless there are enough.
-func (h *House) beginStream(who store.AccountID) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := 0
-	for _, n := range h.streams {
-		all += n
-	}
-	if all >= maxStreams || h.streams[who] >= maxStreamsPerPerson {
-		return false
-	}
-	h.streams[who]++
-	return true
-}
-
-func (h *House) endStream(who store.AccountID) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.streams[who]--; h.streams[who] == 0 {
-		delete(h.streams, who)
-	}
 }

@@ -35,11 +35,11 @@ type news struct {
 // digests of the folder it shows are made.
 func (m *Mail) events(w http.ResponseWriter, r *http.Request) {
 	acct := account(r)
-	if !m.begin(acct) {
+	if !m.streams.Take(acct) {
 		m.area.Fail(w, r, page.Refuse(http.StatusTooManyRequests, "mail.streams"))
 		return
 	}
-	defer m.end(acct)
+	defer m.streams.Leave(acct)
 	var shown *store.Mailbox
 	err := m.Store.View(func(tx *store.Tx) (err error) {
 		if s := r.URL.Query().Get("mailbox"); s != "" && s != "0" {
@@ -58,25 +58,6 @@ func (m *Mail) events(w http.ResponseWriter, r *http.Request) {
 	s := &stream{m: m, w: w, acct: acct, shown: shown}
 	if err := s.run(r); err != nil && r.Context().Err() == nil {
 		m.Site.Log.Debug("stream of events ended", "account", acct, "error", err)
-	}
-}
-
-// begin counts a stream, unless there are enough.
-func (m *Mail) begin(acct store.AccountID) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.streams[acct] >= maxStreams {
-		return false
-	}
-	m.streams[acct]++
-	return true
-}
-
-func (m *Mail) end(acct store.AccountID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.streams[acct]--; m.streams[acct] == 0 {
-		delete(m.streams, acct)
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"posthorn/appliance/events"
 	"posthorn/appliance/post"
@@ -36,11 +35,9 @@ type Mail struct {
 	Hub    *events.Hub
 	Office *post.Office
 
-	area  *page.Area
-	index *listing.Index
-
-	mu      sync.Mutex
-	streams map[store.AccountID]int // open streams of events
+	area    *page.Area
+	index   *listing.Index
+	streams page.Places // of events
 }
 
 // Routes registers the pages.
@@ -49,7 +46,7 @@ func (m *Mail) Routes() (err error) {
 		return err
 	}
 	m.index = &listing.Index{Store: m.Store}
-	m.streams = make(map[store.AccountID]int)
+	m.streams.Own = maxStreams
 	m.Site.Navigate(page.Entry{Path: "/mail", Key: "mail.nav", Icon: "mail", Order: 10})
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /mail":                             m.inbox,

@@ -29,11 +29,11 @@ const (
 func (w *Write) post(rw http.ResponseWriter, r *http.Request) {
 	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(rw)}
 	p := session.From(r.Context())
-	if !w.places.take(p.Account) {
+	if !w.places.Take(p.Account) {
 		w.refuse(rw, r, page.Refuse(http.StatusServiceUnavailable, "frame.problem.busy"))
 		return
 	}
-	defer w.places.leave(p.Account)
+	defer w.places.Leave(p.Account)
 	parts, err := w.Site.Parts(r)
 	if err != nil {
 		w.refuse(rw, r, err)

@@ -44,6 +44,10 @@ const (
 	// itself; each megabyte of files adds fileSave.
 	saveEvery = 20 * time.Second
 	fileSave  = 10 * time.Second
+	// maxUploads is how many forms may come in at a time: each holds up to 350
+	// KiB of memory, and the card writes one after the other anyway.
+	maxUploads    = 6
+	maxOwnUploads = 3 // of one person: whose connection is slow leaves room for others
 )
 
 // Write serves the pages. All fields must be set before Routes is called.
@@ -56,11 +60,12 @@ type Write struct {
 
 	area   *page.Area
 	book   book
-	places places
+	places page.Places // of forms that come in
 }
 
 // Routes registers the pages.
 func (w *Write) Routes() (err error) {
+	w.places.Most, w.places.Own = maxUploads, maxOwnUploads
 	if w.area, err = w.Site.Area(files, "write"); err != nil {
 		return err
 	}
