@@ -133,9 +133,10 @@ func single(key uint64, uid uint32) Conversation {
 	return Conversation{Key: key, Newest: uid, Count: 1, UIDs: []uint32{uid}}
 }
 
-// Conversation returns the conversation that a message is in.
-func (x *Index) Conversation(mb *store.Mailbox, uid uint32) (c Conversation, err error) {
-	return c, x.view(mb, maxMade, func(v *view) error {
+// Conversation returns the UIDs of the conversation that a message is in, newest
+// first, at most MaxMembers.
+func (x *Index) Conversation(mb *store.Mailbox, uid uint32) (uids []uint32, err error) {
+	err = x.view(mb, maxMade, func(v *view) error {
 		if !v.uids.Contains(uid) {
 			return fmt.Errorf("UID %d: %w", uid, store.ErrNotFound)
 		}
@@ -148,15 +149,11 @@ func (x *Index) Conversation(mb *store.Mailbox, uid uint32) (c Conversation, err
 			return err
 		}
 		list := []Conversation{{Key: key, Newest: uid}}
-		if err := v.members(list); err != nil {
-			return err
-		}
-		if err := v.marks(list); err != nil {
-			return err
-		}
-		c = list[0]
-		return nil
+		err := v.members(list)
+		uids = list[0].UIDs
+		return err
 	})
+	return uids, err
 }
 
 // Neighbours returns the UIDs next to a message in a mailbox: the newer and the

@@ -142,11 +142,12 @@ func (p *listPage) frame(tx *store.Tx, acct store.AccountID, number string) erro
 	return nil
 }
 
-// single makes rows of messages that a search found.
-func single(uids []uint32, unread, flagged *store.UIDSet) []listing.Conversation {
+// single lists messages each by itself. Whether one is unread or flagged its
+// entry says when the row is made.
+func single(uids []uint32) []listing.Conversation {
 	list := make([]listing.Conversation, len(uids))
 	for i, u := range uids {
-		list[i] = listing.Conversation{Newest: u, Count: 1, UIDs: []uint32{u}, Unread: unread.Contains(u), Flagged: flagged.Contains(u)}
+		list[i] = listing.Conversation{Newest: u, Count: 1, UIDs: []uint32{u}}
 	}
 	return list
 }

@@ -11,7 +11,6 @@ import (
 	"posthorn/appliance/message"
 	"posthorn/appliance/post"
 	"posthorn/appliance/web/clean"
-	"posthorn/appliance/web/listing"
 	"posthorn/appliance/web/page"
 	"posthorn/store"
 )
@@ -167,7 +166,7 @@ func (m *Mail) around(p *readPage, mb *store.Mailbox) error {
 		return err
 	}
 	p.Folders, p.Targets, p.Folder = frame.Folders, frame.Targets, frame.Folder
-	conversation := listing.Conversation{UIDs: []uint32{uid}}
+	conversation := []uint32{uid}
 	if !p.Folder.alone() {
 		if conversation, err = m.index.Conversation(mb, uid); err != nil {
 			return err
@@ -183,21 +182,13 @@ func (m *Mail) around(p *readPage, mb *store.Mailbox) error {
 	if older != 0 {
 		p.Older = pathTo(mb.ID, older)
 	}
-	return m.Store.View(func(tx *store.Tx) error {
-		unread, err := tx.Unseen(mb.ID)
-		if err != nil {
+	return m.Store.View(func(tx *store.Tx) (err error) {
+		slices.Sort(conversation)
+		at, _ := slices.BinarySearch(conversation, uid)
+		if p.Before, err = rows(tx, p.Folder, single(conversation[:at])); err != nil {
 			return err
 		}
-		flagged, err := tx.Marked(mb.ID, store.Flagged)
-		if err != nil {
-			return err
-		}
-		slices.Sort(conversation.UIDs)
-		at, _ := slices.BinarySearch(conversation.UIDs, uid)
-		if p.Before, err = rows(tx, p.Folder, single(conversation.UIDs[:at], unread, flagged)); err != nil {
-			return err
-		}
-		p.After, err = rows(tx, p.Folder, single(conversation.UIDs[min(at+1, len(conversation.UIDs)):], unread, flagged))
+		p.After, err = rows(tx, p.Folder, single(conversation[min(at+1, len(conversation)):]))
 		return err
 	})
 }

@@ -75,6 +75,9 @@ func newRow(tx *store.Tx, f *folder, c listing.Conversation) (*row, error) {
 		return nil, err
 	}
 	r := &row{Conversation: c, Mailbox: f.ID, Path: pathTo(f.ID, c.Newest), At: e.Received, Flags: e.Flags, Unproven: hasKeyword(e, post.Unproven)}
+	if c.Count == 1 {
+		r.Unread, r.Flagged = e.Flags&store.Seen == 0, e.Flags&store.Flagged != 0
+	}
 	info, _, err := describe(tx, e)
 	if err != nil {
 		return nil, err

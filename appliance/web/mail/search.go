@@ -155,15 +155,7 @@ func (s *searching) add(f *folder, uids []uint32) error {
 		return nil
 	}
 	return s.m.Store.View(func(tx *store.Tx) error {
-		unread, err := tx.Unseen(f.ID)
-		if err != nil {
-			return err
-		}
-		flagged, err := tx.Marked(f.ID, store.Flagged)
-		if err != nil {
-			return err
-		}
-		found, err := rows(tx, f, single(uids, unread, flagged))
+		found, err := rows(tx, f, single(uids))
 		if s.page.Folder == nil {
 			for _, r := range found {
 				r.Folder = f
