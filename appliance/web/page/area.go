@@ -111,17 +111,35 @@ const maxSets = 120
 // template returns a page's templates for a language and time zone.
 func (a *Area) template(c *words.Catalogue, zone *time.Location, name string) (*template.Template, error) {
 	key := setKey{a.name, name, c.Tag, zone.String()}
-	s := a.site
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if found := s.sets[key]; found != nil {
-		found.used = time.Now()
-		return found.page, nil
+	if t := a.site.parsed(key); t != nil {
+		return t, nil
 	}
+	// Not under the lock: it takes a while, and other pages are ready. Who
+	// asks for the same meanwhile parses it, too.
 	t, err := a.parse(c, zone, name)
 	if err != nil {
 		return nil, err
 	}
+	a.site.keep(key, t)
+	return t, nil
+}
+
+// parsed returns a page's templates if they are kept.
+func (s *Site) parsed(key setKey) *template.Template {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.sets[key]
+	if found == nil {
+		return nil
+	}
+	found.used = time.Now()
+	return found.page
+}
+
+// keep keeps them, in the place of those not used for longest.
+func (s *Site) keep(key setKey, t *template.Template) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.sets) >= maxSets {
 		var oldest setKey
 		for k, one := range s.sets {
@@ -132,7 +150,6 @@ func (a *Area) template(c *words.Catalogue, zone *time.Location, name string) (*
 		delete(s.sets, oldest)
 	}
 	s.sets[key] = &set{t, time.Now()}
-	return t, nil
 }
 
 func (a *Area) parse(c *words.Catalogue, zone *time.Location, name string) (*template.Template, error) {
