@@ -123,7 +123,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rt.proved && !s.Sessions.Proved(r) {
 		back := r.URL.RequestURI()
 		if !reads {
-			back = localPath(refererPath(r), s.Home(session.From(r.Context())))
+			back = LocalPath(refererPath(r), s.Home(session.From(r.Context())))
 		}
 		http.Redirect(w, r, "/me/confirm?to="+url.QueryEscape(back), http.StatusSeeOther)
 		return
@@ -191,9 +191,7 @@ func (s *Site) Parts(r *http.Request) (*multipart.Reader, error) {
 
 // LocalPath returns to if it is a path on this box, which an address bar or a
 // form may have given; else instead.
-func LocalPath(to, instead string) string { return localPath(to, instead) }
-
-func localPath(to, instead string) string {
+func LocalPath(to, instead string) string {
 	u, err := url.Parse(to)
 	if err != nil || len(to) > 2048 || u.Scheme != "" || u.Host != "" || u.User != nil ||
 		!strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
@@ -219,7 +217,7 @@ func (s *Site) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.RememberLanguage(w, r, tag)
-	http.Redirect(w, r, localPath(refererPath(r), "/"), http.StatusSeeOther)
+	http.Redirect(w, r, LocalPath(refererPath(r), "/"), http.StatusSeeOther)
 }
 
 // RememberLanguage has this browser see the pages in a language, as long as

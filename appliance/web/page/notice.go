@@ -58,7 +58,7 @@ func takeNotice(w http.ResponseWriter, r *http.Request) *Notice {
 	if err != nil || len(text) > maxNotice || json.Unmarshal(text, n) != nil {
 		return nil
 	}
-	if n.Action != "" && localPath(n.Path, "") == "" {
+	if n.Action != "" && LocalPath(n.Path, "") == "" {
 		return nil
 	}
 	return n
