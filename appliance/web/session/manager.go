@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"posthorn/store"
@@ -31,6 +32,7 @@ type Manager struct {
 
 	waiting waiting
 	making  making
+	zones   sync.Map // of *time.Location by name
 }
 
 // record is one session as it is stored.
@@ -132,7 +134,7 @@ func (m *Manager) Attach(r *http.Request) (*http.Request, error) {
 	if err != nil {
 		return r, fmt.Errorf("find session: %w", err)
 	}
-	v.person, v.secret = personOf(account, set), number
+	v.person, v.secret = m.personOf(account, set), number
 	m.noteUse(id, v.record)
 	return r, nil
 }

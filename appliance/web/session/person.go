@@ -41,7 +41,7 @@ func From(ctx context.Context) *Person {
 	return nil
 }
 
-func personOf(a *store.Account, set store.Settings) *Person {
+func (m *Manager) personOf(a *store.Account, set store.Settings) *Person {
 	p := &Person{Account: a.ID, Name: a.Name, Display: a.DisplayName, Owner: a.Owner, Language: a.Language, TimeZone: time.UTC}
 	if p.Display == "" {
 		p.Display = a.Name
@@ -53,10 +53,25 @@ func personOf(a *store.Account, set store.Settings) *Person {
 		if name == "" {
 			continue
 		}
-		if zone, err := time.LoadLocation(name); err == nil {
+		if zone := m.zone(name); zone != nil {
 			p.TimeZone = zone
 			break
 		}
 	}
 	return p
+}
+
+// zone is the time zone of a name, nil for none. They are kept, for every
+// request asks and the library looks in several places for each; what is kept
+// are names there are, so they are few.
+func (m *Manager) zone(name string) *time.Location {
+	if zone, ok := m.zones.Load(name); ok {
+		return zone.(*time.Location)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	m.zones.Store(name, zone)
+	return zone
 }
